@@ -1,0 +1,48 @@
+/*
+ * fcgi.h - the FastCGI responder: the listening socket, its connections, libfcgi.
+ *
+ * Rule: libfcgi never reads a byte that web/wire.c has not seen whole and well
+ * formed, and never waits.  Bytes are taken from a connection into a buffer of
+ * ours, walked, and only a complete request is fed to libfcgi (through one end of
+ * a socketpair); before the answer is written libfcgi gets the real connection.
+ * Management records, half requests and everything malformed are dealt with here,
+ * by the specification.
+ */
+#ifndef WEB_FCGI_H
+#define WEB_FCGI_H
+
+#include "io/loop.h"
+#include "web/request.h"
+
+struct fcgi;
+
+struct fcgi_conf {
+	void    (*handle)(struct req *r);  /* gets every request; ends it by a reply, now or later */
+	void     *app;                     /* becomes req.app */
+	unsigned  in_flight_max;           /* more are answered 503 at once */
+	int       request_ms;              /* from a request's first byte to its last */
+	int       idle_ms;                 /* a kept connection without a request; 0 = for ever */
+};
+
+/*
+ * listen_fd is made non-blocking and stays the caller's.  conf is copied.
+ */
+enum err fcgi_create(struct loop *l, int listen_fd, const struct fcgi_conf *conf,
+		     struct fcgi **ret_fcgi) MUST_CHECK;
+
+/*
+ * Accept nothing more, close idle connections, finish what is in flight, close
+ * each connection after its answer; then drained() is called once.
+ */
+void fcgi_drain(struct fcgi *f, void (*drained)(void *app));
+
+/* After it has drained. */
+void fcgi_destroy(struct fcgi *f);
+
+struct fcgi_stats {
+	uint64_t accepted, requests, refused, aborted;  /* since the start */
+	unsigned connections, in_flight;                /* now */
+};
+void fcgi_stats(const struct fcgi *f, struct fcgi_stats *ret);
+
+#endif

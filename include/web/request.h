@@ -1,0 +1,97 @@
+/*
+ * request.h - one request of a web server: what came in, and where its life ends.
+ *
+ * A request is created by web/fcgi.c when all of it has arrived, handed to the
+ * handler of its route, and ended by exactly one reply (web/reply.h), after which
+ * it is gone.  Everything in it lives in its arena and is wiped with it.  If the
+ * web server goes away meanwhile nothing changes for the handler: the reply is
+ * dropped.
+ */
+#ifndef WEB_REQUEST_H
+#define WEB_REQUEST_H
+
+#include "base/arena.h"
+#include "base/json_in.h"
+#include "base/json_out.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Limits; what is over them is answered with 413 or 431. */
+enum {
+	REQ_MAX = 64 * 1024,      /* all records of one request, in bytes */
+	REQ_PARAM_NR = 128,
+	REQ_PARAM_NAME_MAX = 256,
+	REQ_PARAM_VALUE_MAX = 8192,
+	REQ_BODY_MAX = 16 * 1024,
+	REQ_FIELD_NR = 64,        /* fields of body and query together */
+	REQ_ARENA_MAX = 256 * 1024,
+};
+
+/* A FastCGI parameter. */
+struct param {
+	struct str name, value;
+};
+
+/* A field of the body (JSON or form) or of the query string. */
+struct field {
+	struct str     name;
+	enum json_type type;   /* form and query: always JSON_STRING */
+	struct str     value;  /* JSON_STRING, JSON_INT: its text; else empty */
+};
+
+struct req {
+	struct arena  arena;
+	struct str    id;            /* X-Request-Id, ours or the web server's */
+	struct str    method;        /* REQUEST_METHOD */
+	struct str    path;          /* SCRIPT_NAME + PATH_INFO */
+	struct str    endpoint;      /* last segment of path, without the slash */
+	struct param *params;
+	size_t        param_nr;
+	struct str    body;
+	struct field *fields;        /* after req_read_fields() */
+	size_t        field_nr;
+	bool          english;       /* Accept-Language prefers it */
+	int64_t       started;       /* boot clock */
+	void         *app;           /* what fcgi_conf.app said */
+
+	/* filled by handlers for the one log line of this request */
+	struct log_line *log;        /* open until the reply; add fields freely */
+
+	struct reply_state {
+		struct json_out out;
+		int             status;
+		const char     *word;
+		int             retry_after;  /* seconds, 0 = none */
+		const char     *allow;        /* 405: "POST" */
+		bool            open;
+	} reply;
+
+	/* who ends it: set by web/fcgi.c (or by a test); r is freed by it */
+	void (*end)(struct req *r, struct str head, struct str body);
+};
+
+/* The value of a parameter; p is NULL if it was not sent. */
+struct str req_param(const struct req *r, const char *name);
+
+/*
+ * Takes id, method, path, endpoint and language out of the parameters.  OK, or
+ * ERR_REFUSED when one that counts was sent twice or is missing.
+ */
+enum err req_read_params(struct req *r) MUST_CHECK;
+
+/*
+ * Reads the fields: the query string, and the body by its Content-Type
+ * (application/json or application/x-www-form-urlencoded; no body, no type).
+ * On failure *ret_why is a row of web/reply.h and *ret_hint a sentence for the
+ * client developer (in the arena).  A field named twice is refused, wherever.
+ */
+enum err req_read_fields(struct req *r, const struct reason **ret_why,
+			 const char **ret_hint) MUST_CHECK;
+
+/* The field with one of two spellings ("verify_result", "verifyResult"); NULL if absent. */
+const struct field *req_field(const struct req *r, const char *snake, const char *camel);
+
+#endif

@@ -1,0 +1,187 @@
+/* Log lines: JSON, one write() each. */
+#include "base/log.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const level_names[LOG_LEVEL_NR] = {
+	[LOG_DEBUG] = "debug",
+	[LOG_INFO] = "info",
+	[LOG_WARN] = "warn",
+	[LOG_ERROR] = "error",
+};
+
+static struct {
+	int            fd;
+	char          *file;  /* NULL: standard error */
+	enum log_level least;
+	bool           sandbox;
+	uint64_t       dropped;
+} out = { .fd = STDERR_FILENO, .least = LOG_INFO };
+
+enum log_level log_level_of(struct str name)
+{
+	for (enum log_level l = 0; l < LOG_LEVEL_NR; l++)
+		if (str_is(name, level_names[l]))
+			return l;
+	return LOG_LEVEL_NR;
+}
+
+enum err log_open(const char *file, enum log_level least, bool sandbox)
+{
+	out.least = least;
+	out.sandbox = sandbox;
+	mem_free(out.file);
+	out.file = file == NULL || file[0] == '\0' ? NULL : mem_strdup(file);
+	return log_reopen();
+}
+
+enum err log_reopen(void)
+{
+	int fd = STDERR_FILENO;
+
+	if (out.file != NULL) {
+		fd = open(out.file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
+		if (fd < 0)
+			return ERR_SYSTEM;
+	}
+	if (out.fd != STDERR_FILENO)
+		close(out.fd);
+	out.fd = fd;
+	return OK;
+}
+
+static void put_time(struct json_out *o)
+{
+	char text[32];
+	int64_t ms = clock_wall_ms();
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
+
+	gmtime_r(&seconds, &tm);
+	size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+	len += (size_t)snprintf(text + len, sizeof text - len, ".%03dZ", (int)(ms % 1000));
+	json_put_str(o, "time", (struct str){ text, len });
+}
+
+void log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	*l = (struct log_line){ .wanted = level >= out.least };
+	if (!l->wanted)
+		return;
+	json_out_init(&l->out);
+	json_open_object(&l->out, NULL);
+	put_time(&l->out);
+	log_word(l, "level", level_names[level]);
+	log_word(l, "event", event);
+	log_int(l, "pid", getpid());
+	if (out.sandbox)
+		log_bool(l, "sandbox", true);
+}
+
+void log_word(struct log_line *l, const char *key, const char *word)
+{
+	if (l->wanted)
+		json_put_str(&l->out, key, str_of(word));
+}
+
+void log_int(struct log_line *l, const char *key, int64_t n)
+{
+	if (l->wanted)
+		json_put_int(&l->out, key, n);
+}
+
+void log_bool(struct log_line *l, const char *key, bool value)
+{
+	if (l->wanted)
+		json_put_bool(&l->out, key, value);
+}
+
+/* Bytes that are not printable ASCII or well-formed UTF-8 become '?'. */
+static size_t clean(char *dst, size_t size, struct str s)
+{
+	size_t n = 0, pos = 0;
+
+	while (pos < s.len) {
+		size_t start = pos;
+		int32_t rune = str_next_rune(s, &pos);
+		if (rune < 0)
+			pos = start + 1;
+		bool bad = rune < 0x20 || rune == 0x7F || (rune >= 0x80 && rune < 0xA0) ||
+			   rune == 0x2028 || rune == 0x2029;
+		size_t len = bad ? 1 : pos - start;
+		if (n + len > size)
+			break;
+		if (bad)
+			dst[n] = '?';
+		else
+			memcpy(dst + n, s.p + start, len);
+		n += len;
+	}
+	return n;
+}
+
+void log_outside(struct log_line *l, const char *key, struct str text)
+{
+	char cut[LOG_OUTSIDE_MAX];
+
+	if (l->wanted)
+		json_put_str(&l->out, key, (struct str){ cut, clean(cut, sizeof cut, text) });
+}
+
+static void write_line(struct str text)
+{
+	char *line = mem_alloc(text.len + 1);
+	ssize_t n;
+
+	memcpy(line, text.p, text.len);
+	line[text.len] = '\n';
+	do
+		n = write(out.fd, line, text.len + 1);
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)text.len + 1)
+		out.dropped++;
+	mem_free(line);
+}
+
+void log_end(struct log_line *l)
+{
+	struct str text;
+
+	if (!l->wanted)
+		return;
+	json_close_object(&l->out);
+	if (json_out_text(&l->out, &text) == OK)
+		write_line(text);
+	else
+		out.dropped++;
+	json_out_finish(&l->out);
+}
+
+void log_text(enum log_level level, const char *event, const char *format, ...)
+{
+	struct log_line l;
+	char text[512];
+	va_list args;
+
+	log_begin(&l, level, event);
+	if (!l.wanted)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	char cut[sizeof text];
+	json_put_str(&l.out, "text", (struct str){ cut, clean(cut, sizeof cut, str_of(text)) });
+	log_end(&l);
+}
+
+uint64_t log_dropped(void)
+{
+	return out.dropped;
+}
