@@ -19,9 +19,9 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *blocks;     /* newest first */
-	size_t              used, cap;  /* bytes handed out so far, and at most */
-	bool                failed;
+	struct arena_block *blocks; /* newest first */
+	size_t used, cap;           /* bytes handed out so far, and at most */
+	bool failed;
 };
 
 /* cap: bytes in all, as a client must not be able to make us take more. */

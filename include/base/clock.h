@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-int64_t clock_boot_ms(void);  /* milliseconds since the machine started, sleep included */
-int64_t clock_wall_ms(void);  /* milliseconds since 1970, UTC */
+int64_t clock_boot_ms(void); /* milliseconds since the machine started, sleep included */
+int64_t clock_wall_ms(void); /* milliseconds since 1970, UTC */
 
 /* Added to the boot clock of this process; for tests of what expires. */
 extern int64_t clock_skew_ms;

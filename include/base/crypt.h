@@ -27,7 +27,7 @@ void crypt_setup(void);
 
 /* key: CRYPT_KEY_SIZE bytes; copied.  Wiped by crypt_destroy(). */
 struct crypt *crypt_create(const unsigned char *key);
-void          crypt_destroy(struct crypt *c);
+void crypt_destroy(struct crypt *c);
 
 /* From the kernel.  A system that cannot give any ends the process. */
 void crypt_random(void *dst, size_t n);

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-#define MUST_CHECK       __attribute__((warn_unused_result))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
@@ -26,10 +26,10 @@ enum progress { DONE, WAIT };
  * Stays on in production: the worker says where and dies, and is started again;
  * sessions are in shared memory, so that costs the requests in flight only.
  */
-#define ensure(cond)                                                                               \
-	do {                                                                                       \
-		if (!(cond))                                                                       \
-			ensure_failed(#cond, __FILE__, __LINE__);                                  \
+#define ensure(cond)                                              \
+	do {                                                      \
+		if (!(cond))                                      \
+			ensure_failed(#cond, __FILE__, __LINE__); \
 	} while (0)
 
 __attribute__((noreturn)) void ensure_failed(const char *cond, const char *file, int line);

@@ -11,14 +11,14 @@
 
 struct flow_def {
 	const char *name;
-	unsigned    next;  /* TO(a) | TO(b): where one may go from here */
+	unsigned next; /* TO(a) | TO(b): where one may go from here */
 };
 
 #define TO(state) (1u << (state))
 
 struct flow {
 	const struct flow_def *def;
-	unsigned               state;
+	unsigned state;
 };
 
 /* The only writer of the state.  A move that is not in the table is a bug of ours. */

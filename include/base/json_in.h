@@ -21,8 +21,8 @@ enum { JSON_DEPTH = 8, JSON_MEMBERS = 128 };
 enum json_type {
 	JSON_NULL,
 	JSON_BOOL,
-	JSON_INT,     /* fits int64_t */
-	JSON_NUMBER,  /* any other number; str is its text */
+	JSON_INT,    /* fits int64_t */
+	JSON_NUMBER, /* any other number; str is its text */
 	JSON_STRING,
 	JSON_ARRAY,
 	JSON_OBJECT,
@@ -31,22 +31,22 @@ enum json_type {
 /* One value.  Lives in the arena given to json_parse(). */
 struct json {
 	enum json_type type;
-	struct str     key;    /* its name, when it stands in an object */
-	struct str     str;    /* STRING, NUMBER; NUL-terminated */
-	int64_t        num;    /* INT; BOOL: 0 or 1 */
-	size_t         at;     /* byte offset behind its first token, for line numbers */
-	unsigned       count;  /* ARRAY, OBJECT: how many stand in it */
-	struct json   *first, *last;  /* ARRAY, OBJECT: what stands in it, in order */
-	struct json   *next, *parent;
+	struct str key;            /* its name, when it stands in an object */
+	struct str str;            /* STRING, NUMBER; NUL-terminated */
+	int64_t num;               /* INT; BOOL: 0 or 1 */
+	size_t at;                 /* byte offset behind its first token, for line numbers */
+	unsigned count;            /* ARRAY, OBJECT: how many stand in it */
+	struct json *first, *last; /* ARRAY, OBJECT: what stands in it, in order */
+	struct json *next, *parent;
 };
 
 struct json_error {
-	const char *what;  /* static text, without any of the input */
-	size_t      at;    /* byte offset */
+	const char *what; /* static text, without any of the input */
+	size_t at;        /* byte offset */
 };
 
 enum json_flags {
-	JSON_COMMENTS = 1,  /* allow C comments; configuration files only */
+	JSON_COMMENTS = 1, /* allow C comments; configuration files only */
 };
 
 /*

@@ -16,7 +16,7 @@
 
 struct json_out {
 	void *gen;
-	bool  failed;
+	bool failed;
 };
 
 /* Every init is followed by a finish, which wipes the text. */

@@ -33,7 +33,7 @@ enum log_level log_level_of(struct str name);
 
 struct log_line {
 	struct json_out out;
-	bool            wanted;
+	bool wanted;
 };
 
 /* Between begin and end the line is built; event is a word of ours. */

@@ -14,10 +14,10 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);             /* never NULL */
-void *mem_calloc(size_t n, size_t size);  /* never NULL, zeroed */
-void *mem_realloc(void *p, size_t size);  /* never NULL, the old block is wiped when it moves */
+void *mem_alloc(size_t size);            /* never NULL */
+void *mem_calloc(size_t n, size_t size); /* never NULL, zeroed */
+void *mem_realloc(void *p, size_t size); /* never NULL, the old block is wiped when it moves */
 char *mem_strdup(const char *s);
-void  mem_free(void *p);                  /* NULL is fine */
+void mem_free(void *p); /* NULL is fine */
 
 #endif

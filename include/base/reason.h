@@ -8,7 +8,7 @@
 #define BASE_REASON_H
 
 struct reason {
-	int         status;  /* HTTP status, and `ec` */
+	int status;          /* HTTP status, and `ec` */
 	const char *word;    /* stable, for programs */
 	const char *zh, *en; /* for the user */
 };

@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct secret {
-	char  *bytes_;
+	char *bytes_;
 	size_t len_;
 };
 

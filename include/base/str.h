@@ -17,7 +17,7 @@
 
 struct str {
 	const char *p;
-	size_t      len;
+	size_t len;
 };
 
 #define STR(literal) ((struct str){ "" literal "", sizeof(literal) - 1 })

@@ -9,7 +9,7 @@ enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 32768 };
 
 struct arena_block {
 	struct arena_block *next;
-	size_t              size, used;
+	size_t size, used;
 	alignas(max_align_t) char bytes[];
 };
 

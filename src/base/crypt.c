@@ -10,9 +10,9 @@
 enum { NONCE_SIZE = 12, TAG_SIZE = 16 };
 
 struct crypt {
-	EVP_MAC_CTX   *mac;   /* keyed once; started anew for each hash */
-	EVP_CIPHER    *gcm;
-	unsigned char  seal_key[CRYPT_KEY_SIZE];
+	EVP_MAC_CTX *mac; /* keyed once; started anew for each hash */
+	EVP_CIPHER *gcm;
+	unsigned char seal_key[CRYPT_KEY_SIZE];
 };
 
 static void *openssl_alloc(size_t n, const char *file, int line)

@@ -17,8 +17,8 @@ const char *err_text(enum err err)
 
 void ensure_failed(const char *cond, const char *file, int line)
 {
-	fprintf(stderr, "{\"level\":\"alert\",\"event\":\"bug\",\"file\":\"%s\",\"line\":%d}\n", file,
-		line);
+	fprintf(stderr, "{\"level\":\"alert\",\"event\":\"bug\",\"file\":\"%s\",\"line\":%d}\n",
+		file, line);
 	fprintf(stderr, "benren: %s:%d: this should be true: %s\n", file, line, cond);
 	abort();
 }

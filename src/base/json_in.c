@@ -6,11 +6,11 @@
 
 struct reader {
 	struct arena *arena;
-	struct json  *root, *open;  /* open: the container we stand in */
-	unsigned      depth;
-	struct str    key;          /* waiting for its value */
-	yajl_handle   yajl;
-	const char   *what;         /* why we stopped */
+	struct json *root, *open; /* open: the container we stand in */
+	unsigned depth;
+	struct str key; /* waiting for its value */
+	yajl_handle yajl;
+	const char *what; /* why we stopped */
 };
 
 enum { STOP, GO_ON };
@@ -194,8 +194,8 @@ static bool surrogates_paired(struct str s, size_t *ret_at)
 		int unit = hex4(s.p + i + 1);
 		if (unit < 0xD800 || unit > 0xDFFF)
 			continue;
-		bool pair = unit < 0xDC00 && s.len - i >= 11 && s.p[i + 5] == '\\' &&
-			    s.p[i + 6] == 'u';
+		bool pair =
+			unit < 0xDC00 && s.len - i >= 11 && s.p[i + 5] == '\\' && s.p[i + 6] == 'u';
 		int second = pair ? hex4(s.p + i + 7) : -1;
 		if (second < 0xDC00 || second > 0xDFFF)
 			return false;
@@ -267,8 +267,9 @@ const struct json *json_get_type(const struct json *obj, const char *key, enum j
 const char *json_type_name(enum json_type type)
 {
 	static const char *const names[] = {
-		[JSON_NULL] = "null",	      [JSON_BOOL] = "true or false", [JSON_INT] = "a whole number",
-		[JSON_NUMBER] = "a number",   [JSON_STRING] = "a text",	     [JSON_ARRAY] = "an array",
+		[JSON_NULL] = "null",          [JSON_BOOL] = "true or false",
+		[JSON_INT] = "a whole number", [JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a text",      [JSON_ARRAY] = "an array",
 		[JSON_OBJECT] = "an object",
 	};
 

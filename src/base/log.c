@@ -18,11 +18,11 @@ static const char *const level_names[LOG_LEVEL_NR] = {
 };
 
 static struct {
-	int            fd;
-	char          *file;  /* NULL: standard error */
+	int fd;
+	char *file; /* NULL: standard error */
 	enum log_level least;
-	bool           sandbox;
-	uint64_t       dropped;
+	bool sandbox;
+	uint64_t dropped;
 } out = { .fd = STDERR_FILENO, .least = LOG_INFO };
 
 enum log_level log_level_of(struct str name)

@@ -1,0 +1,247 @@
+/* What no single configuration key can say, the secret files, and the pool key. */
+#include "base/conf.h"
+#include "conf_local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRET_MAX = 256 };
+
+static enum err read_all(int fd, char *dst, size_t size, size_t *ret_len)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, dst + len, size - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return ERR_SYSTEM;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	if (len == size)
+		return ERR_TOO_LARGE;
+	dst[len] = '\0';
+	*ret_len = len;
+	return OK;
+}
+
+enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size, size_t *ret_len)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM;
+	enum err err = ERR_SYSTEM;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		bool open_to_all = (st.st_mode & S_IRWXO) != 0;
+		err = (flags & CONF_SECRET_FILE) != 0 && open_to_all
+			      ? ERR_REFUSED
+			      : read_all(fd, dst, size, ret_len);
+	}
+	close(fd);
+	return err;
+}
+
+static void read_secret(struct conf *c, struct conf_app *app)
+{
+	char text[SECRET_MAX];
+	size_t len;
+
+	switch (conf_read_file(app->secret_file, CONF_SECRET_FILE, text, sizeof text, &len)) {
+	case OK:
+		break;
+	case ERR_NOT_FOUND:
+		conf_complain(c, 0,
+			      "%s: the secret_file %s does not exist: put the AppSecret in it "
+			      "and nothing else, and chmod 600 it",
+			      app->appid, app->secret_file);
+		return;
+	case ERR_REFUSED:
+		conf_complain(c, 0, "%s: other users may read %s: chmod 600 it (or 640)",
+			      app->appid, app->secret_file);
+		return;
+	case ERR_TOO_LARGE:
+		conf_complain(c, 0, "%s: %s is too long for an AppSecret (%d bytes at most)",
+			      app->appid, app->secret_file, SECRET_MAX - 1);
+		return;
+	default:
+		conf_complain(c, 0, "%s: the secret_file %s cannot be read by this user (uid %d)",
+			      app->appid, app->secret_file, (int)geteuid());
+		return;
+	}
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	struct str secret = arena_str(&c->arena, (struct str){ text, len });
+	explicit_bzero(text, sizeof text);
+	for (size_t i = 0; i < secret.len; i++) {
+		if (secret.p[i] <= ' ' || secret.p[i] > '~') {
+			conf_complain(c, 0,
+				      "%s: %s holds more than the AppSecret: one line, no blanks",
+				      app->appid, app->secret_file);
+			return;
+		}
+	}
+	if (secret.len == 0)
+		conf_complain(c, 0, "%s: the secret_file %s is empty", app->appid,
+			      app->secret_file);
+	app->secret = secret_of(secret);
+}
+
+static bool is_appid(const char *appid)
+{
+	struct str s = str_of(appid);
+
+	return s.len == 18 && str_starts(s, STR("wx")) &&
+	       str_only(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+static void check_caller(struct conf *c, const struct conf_app *app)
+{
+	bool has_param = app->caller_param[0] != '\0';
+
+	if (app->caller == CALLER_ANONYMOUS && app->protocol == PROTOCOL_2_0)
+		conf_complain(c, 0,
+			      "%s: protocol \"2.0\" needs the user's openid, so caller cannot be "
+			      "\"anonymous\": write \"login\" or \"param\"",
+			      app->appid);
+	if (app->caller == CALLER_PARAM && !has_param)
+		conf_complain(c, 0,
+			      "%s: caller \"param\" needs caller_param: the name of the FastCGI "
+			      "parameter that your web server sets after its own login",
+			      app->appid);
+	if (app->caller != CALLER_PARAM && (has_param || app->openid_param[0] != '\0'))
+		conf_complain(c, 0,
+			      "%s: caller_param and openid_param only go with caller \"param\"",
+			      app->appid);
+	if (strcmp(app->caller_param, "REMOTE_USER") == 0 && !app->caller_verified)
+		conf_complain(c, 0,
+			      "%s: nginx fills REMOTE_USER with a name that nobody verified: use "
+			      "a parameter of your own, or write \"caller_verified\": true if "
+			      "your server checks it",
+			      app->appid);
+	if (strncmp(app->caller_param, "HTTP_", 5) == 0 ||
+	    strncmp(app->openid_param, "HTTP_", 5) == 0)
+		conf_complain(c, 0,
+			      "%s: a parameter that begins with HTTP_ is a header that any client "
+			      "can send: let the web server set one of its own",
+			      app->appid);
+}
+
+static void check_app(struct conf *c, unsigned i)
+{
+	struct conf_app *app = &c->apps[i];
+
+	if (!is_appid(app->appid)) {
+		conf_complain(c, 0,
+			      "\"%s\" is not an AppID: it is wx and 16 letters or digits, as the "
+			      "mini program's console shows it",
+			      app->appid);
+		return;
+	}
+	for (unsigned k = 0; k < i; k++)
+		if (strcmp(c->apps[k].appid, app->appid) == 0)
+			conf_complain(c, 0, "%s stands twice in apps", app->appid);
+	check_caller(c, app);
+	read_secret(c, app);
+}
+
+static bool is_loopback_http(struct str host)
+{
+	return str_starts(host, STR("http://127.")) || str_starts(host, STR("http://[::1]"));
+}
+
+static void check_host(struct conf *c)
+{
+	struct str host = str_of(c->wechat.host);
+	bool wechats =
+		str_starts(host, STR("https://")) && str_ends(host, STR("api.weixin.qq.com"));
+
+	if (str_ends(host, STR("/")) ||
+	    (!str_starts(host, STR("https://")) && !is_loopback_http(host)))
+		conf_complain(c, 0,
+			      "wechat.host must be https://name[:port] without a path (http:// "
+			      "only to a loopback address), not \"%s\"",
+			      c->wechat.host);
+	else if (!wechats && !c->sandbox)
+		conf_complain(c, 0,
+			      "wechat.host \"%s\" is not WeChat's: write \"sandbox\": true if that "
+			      "is meant",
+			      c->wechat.host);
+	else if (wechats && c->sandbox)
+		conf_complain(c, 0,
+			      "\"sandbox\" is true, but wechat.host is WeChat's own: take one of "
+			      "the two out");
+}
+
+void conf_check(struct conf *c)
+{
+	if (c->prefix[0] != '\0' && (c->prefix[0] != '/' || str_ends(str_of(c->prefix), STR("/"))))
+		conf_complain(c, 0,
+			      "prefix must begin with a slash and not end with one, as \"/face\"");
+	if (c->segment[0] == '\0')
+		conf_complain(c, 0, "segment is empty: name a file, as \"/dev/shm/benren\"");
+	if (c->key_file[0] == '\0')
+		c->key_file = arena_printf(&c->arena, "%s.key", c->segment).p;
+	check_host(c);
+	for (unsigned i = 0; i < c->app_nr; i++)
+		check_app(c, i);
+}
+
+/* Written whole under another name, then linked: a reader never sees half a key. */
+static bool make_key_file(const char *path)
+{
+	unsigned char key[CRYPT_KEY_SIZE];
+	char temporary[CONF_PATH_MAX];
+
+	if (snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid()) >=
+	    (int)sizeof temporary)
+		return false;
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return false;
+	crypt_random(key, sizeof key);
+	bool written = write(fd, key, sizeof key) == (ssize_t)sizeof key && fsync(fd) == 0;
+	explicit_bzero(key, sizeof key);
+	close(fd);
+	bool there = written && (link(temporary, path) == 0 || errno == EEXIST);
+	unlink(temporary);
+	return there;
+}
+
+enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
+		       const char **ret_why)
+{
+	static char why[CONF_PATH_MAX + 160];
+	char bytes[CRYPT_KEY_SIZE + 2];
+	size_t len = 0;
+
+	enum err err = conf_read_file(c->key_file, CONF_SECRET_FILE, bytes, sizeof bytes, &len);
+	if (err == ERR_NOT_FOUND && make_key_file(c->key_file))
+		err = conf_read_file(c->key_file, CONF_SECRET_FILE, bytes, sizeof bytes, &len);
+	*ret_why = why;
+	if (err == OK && len == CRYPT_KEY_SIZE) {
+		memcpy(key, bytes, CRYPT_KEY_SIZE);
+		explicit_bzero(bytes, sizeof bytes);
+		return OK;
+	}
+	if (err == ERR_REFUSED)
+		snprintf(why, sizeof why, "other users may read the key_file %s: chmod 600 it",
+			 c->key_file);
+	else if (err == OK || err == ERR_TOO_LARGE)
+		snprintf(why, sizeof why,
+			 "the key_file %s does not hold exactly %d bytes: remove it (all "
+			 "open sessions end) and start again",
+			 c->key_file, CRYPT_KEY_SIZE);
+	else
+		snprintf(why, sizeof why,
+			 "the key_file %s cannot be read or made by this user (uid %d)",
+			 c->key_file, (int)geteuid());
+	return err == OK ? ERR_SYNTAX : err;
+}

@@ -1,0 +1,26 @@
+/*
+ * conf_local.h - what conf.c and conf_check.c share.
+ */
+#ifndef CONF_LOCAL_H
+#define CONF_LOCAL_H
+
+#include "base/conf.h"
+
+/* Adds "FILE:LINE: sentence" (line 0: without) to the errors. */
+void conf_complain(struct conf *c, int line, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/*
+ * What no single key can say: how they fit together, and the secret files.
+ * Adds what is wrong to the errors.
+ */
+void conf_check(struct conf *c);
+
+/*
+ * A whole small file into dst, with a NUL; why is a sentence on failure.
+ * ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_REFUSED (others may read it), ERR_SYSTEM.
+ */
+enum { CONF_SECRET_FILE = 1 }; /* refuse files that others may read */
+enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size,
+			size_t *ret_len) MUST_CHECK;
+
+#endif
