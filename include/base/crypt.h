@@ -20,6 +20,19 @@ struct digest {
 	unsigned char b[DIGEST_SIZE];
 };
 
+static inline struct str digest_str(const struct digest *d)
+{
+	return (struct str){ (const char *)d->b, sizeof d->b };
+}
+
+/* In constant time. */
+bool crypt_equal(const void *a, const void *b, size_t n);
+
+static inline bool digest_equal(const struct digest *a, const struct digest *b)
+{
+	return crypt_equal(a->b, b->b, sizeof a->b);
+}
+
 struct crypt;
 
 /* Before anything else of OpenSSL is used: makes it wipe the memory it frees. */
@@ -31,9 +44,6 @@ void crypt_destroy(struct crypt *c);
 
 /* From the kernel.  A system that cannot give any ends the process. */
 void crypt_random(void *dst, size_t n);
-
-/* In constant time. */
-bool crypt_equal(const void *a, const void *b, size_t n);
 
 /*
  * HMAC-SHA256 under the pool key of a purpose and n texts.  Each text is fed with

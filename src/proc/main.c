@@ -1,1 +1,183 @@
-int main(void) { return 0; }
+/* Finds out what is wanted: a worker, or one of the commands. */
+#include "base/conf.h"
+#include "base/crypt.h"
+#include "base/log.h"
+#include "exit_status.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char usage[] =
+	"benren " BENREN_VERSION
+	": the back end of WeChat's face verification, as FastCGI workers\n"
+	"\n"
+	"usage: benren [-c FILE]            a worker, with the listening socket on fd 0\n"
+	"       benren [-c FILE] check      reads the configuration and says what is wrong\n"
+	"       benren version | help\n"
+	"\n"
+	"  -c, --config FILE   the configuration; else $BENREN_CONF, else benren.json beside\n"
+	"                      the binary, else /etc/benren/benren.json\n"
+	"      --help-config   every configuration key, its default and meaning\n"
+	"\n"
+	"A worker is started by whatever gives it a listening socket, for example\n"
+	"       spawn-fcgi -s /run/benren.sock -M 0660 -F 2 -- /usr/bin/benren -c benren.json\n"
+	"It stops on TERM, INT, QUIT or USR1 after finishing what is in flight, and reopens\n"
+	"its log on HUP.  Exit status: 0 fine, 1 failed, 2 usage, 78 configuration.\n";
+
+/* A launcher may leave 0, 1 or 2 closed; the next open() must not become one of them. */
+static void open_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t len = sizeof listening;
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
+}
+
+static void print_errors(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->error_nr; i++)
+		fprintf(stderr, "benren: %s\n", c->errors[i]);
+}
+
+/* What works, but deserves a second thought. */
+static void print_warnings(const struct conf *c)
+{
+	if (c->accept_get)
+		printf("warning: accept_get is on: names and ID numbers come in query strings, "
+		       "which "
+		       "web servers write to access logs\n");
+	for (unsigned i = 0; i < c->app_nr; i++) {
+		const struct conf_app *a = &c->apps[i];
+		if (a->caller == CALLER_ANONYMOUS)
+			printf("warning: %s: caller \"anonymous\" does not protect a result "
+			       "against "
+			       "theft, only against another identity\n",
+			       a->appid);
+		if (a->protocol == PROTOCOL_1_0 && !c->sandbox)
+			printf("warning: %s: WeChat announced the end of protocol \"1.0\" for "
+			       "2026-06-30: move to \"2.0\"\n",
+			       a->appid);
+		if (a->reveal_codes)
+			printf("warning: %s: reveal_codes tells clients whether an ID number is "
+			       "real\n",
+			       a->appid);
+	}
+}
+
+static int check(const char *file)
+{
+	struct conf *c;
+	enum err err = conf_load(file, &c);
+
+	if (err != OK)
+		print_errors(c);
+	else
+		printf("%s: fine, %u app%s\n", file, c->app_nr, c->app_nr == 1 ? "" : "s");
+	if (err == OK)
+		print_warnings(c);
+	conf_destroy(c);
+	return err == OK ? EXIT_FINE : EXIT_CONFIG;
+}
+
+static int worker(const char *file)
+{
+	struct conf *c;
+	int status = EXIT_CONFIG;
+
+	if (!is_listening(STDIN_FILENO)) {
+		fprintf(stderr,
+			"benren: standard input is not a listening socket: start a worker with "
+			"spawn-fcgi, systemd or the like, or see 'benren help'\n");
+		return EXIT_USAGE;
+	}
+	if (conf_load(file, &c) != OK)
+		print_errors(c);
+	else if (log_open(c->log.file, c->log.level, c->sandbox) != OK)
+		fprintf(stderr, "benren: the log file %s cannot be opened: %s\n", c->log.file,
+			strerror(errno));
+	else
+		status = worker_run(c);
+	conf_destroy(c);
+	return status;
+}
+
+static int command(const char *word, const char *file)
+{
+	if (strcmp(word, "check") == 0)
+		return check(file);
+	if (strcmp(word, "version") == 0) {
+		puts("benren " BENREN_VERSION);
+		return EXIT_FINE;
+	}
+	if (strcmp(word, "help") == 0) {
+		fputs(usage, stdout);
+		return EXIT_FINE;
+	}
+	fprintf(stderr, "benren: there is no command '%s': see 'benren help'\n", word);
+	return EXIT_USAGE;
+}
+
+/* A web server that starts us as a script may hand over words of a query string. */
+static bool words_are_foreign(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL || getenv("QUERY_STRING") != NULL;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help-config", no_argument, NULL, 'k' },
+		{ NULL, 0, NULL, 0 },
+	};
+	char file[CONF_PATH_MAX];
+	const char *named = NULL;
+	int option;
+
+	open_standard_fds();
+	crypt_setup();
+	if (words_are_foreign())
+		argc = 1;
+	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			named = optarg;
+			break;
+		case 'h':
+			return command("help", NULL);
+		case 'V':
+			return command("version", NULL);
+		case 'k':
+			conf_print_keys();
+			return EXIT_FINE;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	conf_find(named, file);
+	if (optind + 1 < argc) {
+		fprintf(stderr, "benren: one command at a time: see 'benren help'\n");
+		return EXIT_USAGE;
+	}
+	return optind < argc ? command(argv[optind], file) : worker(file);
+}

@@ -1,0 +1,50 @@
+/*
+ * wx.h - one worker's side of WeChat: what the calls to it share.
+ */
+#ifndef WX_WX_H
+#define WX_WX_H
+
+#include "base/conf.h"
+#include "base/crypt.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "store/store.h"
+
+struct wx;
+
+/* Everything given stays the caller's and outlives the struct wx. */
+struct wx *wx_create(struct loop *l, struct http *h, struct store *s, struct crypt *c,
+		     const struct conf *conf);
+void wx_destroy(struct wx *wx);
+
+struct crypt *wx_crypt(struct wx *wx);
+struct store *wx_store(struct wx *wx);
+const struct conf *wx_conf(struct wx *wx);
+
+/* The configuration of an app; NULL if there is none of that id. */
+const struct conf_app *wx_app(struct wx *wx, struct str appid);
+
+/* What /ready says, by name. */
+struct wx_ready {
+	const char *store;  /* "ok", or "busy" */
+	const char *token;  /* "ok", "none", or the word of what WeChat refused it with */
+	const char *wechat; /* "ok", or "breaker_open" */
+	bool ok;            /* all of them */
+
+	void (*done)(struct wx_ready *);
+	struct wx *wx;
+	struct ready_get *get;
+	struct task start;
+	enum err store_err;
+	unsigned next; /* app */
+};
+
+enum { READY_MS = 3000 }; /* how long it waits for a token */
+
+/* done() fires once, never from inside; r stays put until then. */
+void wx_ready(struct wx *wx, struct wx_ready *r, void (*done)(struct wx_ready *));
+
+/* Fetch the tokens of all apps that have none, so that the first user need not wait. */
+void wx_warm_up(struct wx *wx);
+
+#endif

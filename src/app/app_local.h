@@ -1,0 +1,28 @@
+/*
+ * app_local.h - what the endpoints share: the app itself, and each one's start.
+ */
+#ifndef APP_LOCAL_H
+#define APP_LOCAL_H
+
+#include "app/app.h"
+#include "web/route.h"
+
+struct app {
+	struct wx *wx;
+	struct route_conf routes;
+};
+
+static inline struct app *app_of(const struct req *r)
+{
+	return r->app;
+}
+
+/* Each takes over the request and ends it by one reply. */
+void identify_start(struct req *r);
+void verify_start(struct req *r);
+void session_start(struct req *r);
+void cancel_start(struct req *r);
+void health_start(struct req *r);
+void ready_start(struct req *r);
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * asking.h - which app a request is for, and who is asking.
+ *
+ * The app: what the web server says in BENREN_APPID; else the one that the named
+ * session belongs to; else, with `app_field`, the field appid; else the first.  The
+ * caller: what that app's configuration trusts, and nothing else.
+ */
+#ifndef ASKING_H
+#define ASKING_H
+
+#include "app_local.h"
+#include "base/reason.h"
+#include "wx/find.h"
+#include "wx/login.h"
+
+enum {
+	ASKING_OPENID = 1, /* an openid is needed where the protocol asks for one */
+};
+
+struct asking {
+	/* in */
+	struct req *req;
+	unsigned needs;
+
+	/* out */
+	const struct reason *why; /* NULL: known; else the answer to give, */
+	const char *hint;         /* and what the client developer should do */
+	const struct conf_app *app;
+	struct digest caller;
+	struct str openid;  /* empty if nobody told us; in the arena */
+	struct str session; /* the named session's id, from body or header */
+
+	void (*done)(struct asking *);
+	struct wx_find find;
+	struct wx_login login;
+};
+
+/* DONE or WAIT as base/defs.h says; a lives in the request's arena. */
+enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
+			   void (*done)(struct asking *)) MUST_CHECK;
+
+/* The value of a field that must be a text; empty if it was not sent (ret true). */
+bool asking_text(struct req *r, const char *snake, const char *camel, struct str *ret_value);
+
+#endif

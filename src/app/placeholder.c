@@ -1,1 +1,0 @@
-/* placeholder until the layer has its first file */ extern int app_placeholder; int app_placeholder;

@@ -1,0 +1,156 @@
+/*
+ * POST /verify: did this person pass?  200 means yes, and nothing else does.
+ *
+ *   read the input --> WHO --> JUDGE --> reply
+ *
+ * Asleep in WHO while the caller is found out, in JUDGE while WeChat is asked.
+ */
+#include "answer.h"
+#include "asking.h"
+#include "web/reply.h"
+#include "wx/judge.h"
+
+enum { RESULT_MAX = 2048 };
+
+struct verify {
+	struct req *req;
+	struct str verify_result, verify_id;
+	struct asking who;
+	struct wx_judge judge;
+};
+
+static void log_judged(struct req *r, const struct wx_judge *j)
+{
+	log_bool(r->log, "asked", j->asked);
+	log_word(r->log, "why", j->verdict.word == NULL ? "" : j->verdict.word);
+	log_int(r->log, "code", j->outcome == JUDGE_ENDED ? j->s.rec.code : j->verdict.code);
+	if (!j->asked)
+		return;
+	log_int(r->log, "wechat_ms", j->ms);
+	log_int(r->log, "errcode", j->errcode);
+	log_word(r->log, "rid", j->rid);
+}
+
+static void reply_undecided(struct req *r, const struct wx_judge *j)
+{
+	const struct reason *why = wx_class_reason(j->verdict.class);
+
+	if (why->status == 503 || why->status == 429)
+		r->reply.retry_after = 2;
+	answer_not_verified(r, why, NULL, session_state_name(SESSION_OPENED));
+}
+
+/* A result that ends no session of this caller: one shape, whatever the reason was. */
+static void reply_refused(struct req *r, const struct wx_judge *j)
+{
+	struct reason why = *wx_class_reason(j->verdict.class);
+
+	why.status = 403;
+	answer_not_verified(r, &why, NULL, session_state_name(SESSION_FAILED));
+}
+
+static void on_judge(struct wx_judge *j)
+{
+	struct verify *v = container_of(j, struct verify, judge);
+	struct req *r = v->req;
+
+	log_judged(r, j);
+	switch (j->outcome) {
+	case JUDGE_ENDED:
+		session_wipe(&j->s);
+		answer_ended(r, v->who.app, &j->s);
+		return;
+	case JUDGE_PENDING:
+		r->reply.retry_after = 2;
+		answer_not_verified(r, wx_class_reason(CLASS_PENDING), NULL,
+				    session_state_name(SESSION_OPENED));
+		return;
+	case JUDGE_ASKING:
+		r->reply.retry_after = 1;
+		answer_not_verified(r, answer_reason(ANSWER_ASKING), NULL,
+				    session_state_name(SESSION_QUERYING));
+		return;
+	case JUDGE_USED:
+		answer_not_verified(r, answer_reason(ANSWER_USED), NULL,
+				    session_state_name(SESSION_FAILED));
+		return;
+	case JUDGE_UNKNOWN:
+		answer_not_verified(r, answer_reason(ANSWER_NO_SESSION), NULL, "none");
+		return;
+	case JUDGE_EXPIRED:
+		answer_not_verified(r, answer_reason(ANSWER_EXPIRED), NULL,
+				    session_state_name(SESSION_EXPIRED));
+		return;
+	case JUDGE_FOREIGN:
+	case JUDGE_REFUSED:
+		reply_refused(r, j);
+		return;
+	case JUDGE_UNDECIDED:
+		break;
+	}
+	reply_undecided(r, j);
+}
+
+static bool plausible(struct str s, size_t most)
+{
+	return s.len > 0 && s.len <= most &&
+	       str_only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			   "-_.~+/=:|");
+}
+
+/* What this app's protocol needs; a hint when it is not there. */
+static const char *check_input(const struct verify *v)
+{
+	if (v->who.app->protocol == PROTOCOL_1_0) {
+		if (plausible(v->verify_result, RESULT_MAX))
+			return NULL;
+		return "send verify_result: the verifyResult of the success callback of "
+		       "wx.startFacialRecognitionVerify";
+	}
+	if (v->verify_id.len > 0 && !plausible(v->verify_id, WX_KEY_MAX))
+		return "verify_id must be the text that /identify answered";
+	if (v->verify_id.len == 0 && v->who.session.len == 0)
+		return "send session or verify_id, as /identify answered them";
+	return NULL;
+}
+
+static void on_who(struct asking *a)
+{
+	struct verify *v = container_of(a, struct verify, who);
+	struct req *r = v->req;
+
+	if (a->why != NULL) {
+		answer_not_verified(r, a->why, a->hint, "none");
+		return;
+	}
+	log_word(r->log, "app", a->app->appid);
+	const char *hint = check_input(v);
+	if (hint != NULL) {
+		answer_not_verified(r, answer_reason(ANSWER_BAD_FIELD), hint, "none");
+		return;
+	}
+	v->judge.caller = a->caller;
+	v->judge.session = a->session;
+	v->judge.verify_result = v->verify_result;
+	v->judge.verify_id = v->verify_id;
+	wx_judge_start(app_of(r)->wx, &v->judge, &r->arena, a->app, on_judge);
+}
+
+void verify_start(struct req *r)
+{
+	struct verify *v = arena_alloc(&r->arena, sizeof *v);
+
+	if (v == NULL) {
+		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+		return;
+	}
+	v->req = r;
+	if (!asking_text(r, "verify_result", "verifyResult", &v->verify_result) ||
+	    !asking_text(r, "verify_id", "verifyId", &v->verify_id)) {
+		answer_not_verified(r, answer_reason(ANSWER_BAD_FIELD),
+				    "verify_result and verify_id must be texts", "none");
+		return;
+	}
+	if (asking_start(&v->who, r, 0, on_who) == DONE)
+		on_who(&v->who);
+}

@@ -1,0 +1,200 @@
+/* Puts a worker together, runs it, and takes it apart. */
+#include "worker.h"
+#include "app/app.h"
+#include "base/log.h"
+#include "exit_status.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "store/store.h"
+#include "web/fcgi.h"
+#include "wx/wx.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { STOP_SIGNALS = 4 };
+
+struct worker {
+	const struct conf *conf;
+	struct loop *loop;
+	struct crypt *crypt;
+	struct store *store;
+	struct http *http;
+	struct wx *wx;
+	struct app *app;
+	struct fcgi *fcgi;
+	struct signal_watch stops[STOP_SIGNALS], hangup;
+	bool draining;
+};
+
+/* The app gets every request, and fcgi.h hands it back when all is drained. */
+static struct worker *the_worker;
+
+static void on_drained(void *app)
+{
+	(void)app;
+	loop_stop(the_worker->loop);
+}
+
+static void on_stop(struct signal_watch *s)
+{
+	(void)s;
+	if (the_worker->draining)
+		return;
+	the_worker->draining = true;
+	log_text(LOG_INFO, "stopping", "finishing what is in flight");
+	fcgi_drain(the_worker->fcgi, on_drained);
+}
+
+static void on_hangup(struct signal_watch *s)
+{
+	(void)s;
+	if (log_reopen() != OK)
+		log_text(LOG_ERROR, "log", "the log file cannot be opened again");
+}
+
+static bool watch_signals(struct worker *w)
+{
+	static const int stops[STOP_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
+
+	signal(SIGPIPE, SIG_IGN);
+	for (unsigned i = 0; i < STOP_SIGNALS; i++)
+		if (signal_init(w->loop, &w->stops[i], stops[i], on_stop) != OK)
+			return false;
+	return signal_init(w->loop, &w->hangup, SIGHUP, on_hangup) == OK;
+}
+
+/* No core, no ptrace by others, all the descriptors we may have. */
+static void limit_process(void)
+{
+	struct rlimit none = { 0, 0 }, files;
+
+	prctl(PR_SET_DUMPABLE, 0);
+	setrlimit(RLIMIT_CORE, &none);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+static int open_store(struct worker *w)
+{
+	const struct store_shm_conf shm = {
+		.segment = w->conf->segment,
+		.sessions = (unsigned)w->conf->sessions,
+		.apps = w->conf->app_nr,
+	};
+	const char *why;
+
+	if (store_open_shm(&shm, &w->store, &why) == OK)
+		return EXIT_FINE;
+	log_text(LOG_ERROR, "segment", "%s", why);
+	return EXIT_CONFIG;
+}
+
+static int open_http(struct worker *w)
+{
+	const struct http_conf http = {
+		.ca_file = w->conf->wechat.ca_file[0] == '\0' ? NULL : w->conf->wechat.ca_file,
+		.connect_ms = w->conf->wechat.connect_ms,
+		.total_ms = w->conf->wechat.total_ms,
+	};
+
+	if (http_create(w->loop, &http, &w->http) != OK) {
+		log_text(LOG_ERROR, "ca_file",
+			 "no CA certificate in %s: set wechat.ca_file, or "
+			 "install ca-certificates",
+			 http.ca_file == NULL ? "the system's bundle" : http.ca_file);
+		return EXIT_CONFIG;
+	}
+	if (http_prepare(w->http, w->conf->wechat.host) != OK) {
+		log_text(LOG_ERROR, "host", "wechat.host is not an address: %s",
+			 w->conf->wechat.host);
+		return EXIT_CONFIG;
+	}
+	return EXIT_FINE;
+}
+
+static int open_key(struct worker *w)
+{
+	unsigned char key[CRYPT_KEY_SIZE];
+	const char *why;
+
+	if (conf_pool_key(w->conf, key, &why) != OK) {
+		log_text(LOG_ERROR, "key_file", "%s", why);
+		return EXIT_CONFIG;
+	}
+	w->crypt = crypt_create(key);
+	explicit_bzero(key, sizeof key);
+	return EXIT_FINE;
+}
+
+static int open_fcgi(struct worker *w)
+{
+	const struct fcgi_conf fcgi = {
+		.handle = app_handle,
+		.app = w->app,
+		.in_flight_max = (unsigned)w->conf->in_flight,
+		.request_ms = w->conf->request_ms,
+		.idle_ms = w->conf->idle_ms,
+	};
+
+	if (fcgi_create(w->loop, STDIN_FILENO, &fcgi, &w->fcgi) != OK) {
+		log_text(LOG_ERROR, "listen", "the listening socket on fd 0 cannot be used");
+		return EXIT_FAILED;
+	}
+	if (!watch_signals(w)) {
+		log_text(LOG_ERROR, "signals", "signals cannot be watched");
+		return EXIT_FAILED;
+	}
+	return EXIT_FINE;
+}
+
+static int start(struct worker *w)
+{
+	int status = open_key(w);
+
+	if (status == EXIT_FINE)
+		status = open_store(w);
+	if (status == EXIT_FINE)
+		status = open_http(w);
+	if (status != EXIT_FINE)
+		return status;
+	w->wx = wx_create(w->loop, w->http, w->store, w->crypt, w->conf);
+	w->app = app_create(w->wx);
+	return open_fcgi(w);
+}
+
+static void finish(struct worker *w)
+{
+	fcgi_destroy(w->fcgi);
+	for (unsigned i = 0; i < STOP_SIGNALS; i++)
+		signal_finish(&w->stops[i]);
+	signal_finish(&w->hangup);
+	app_destroy(w->app);
+	wx_destroy(w->wx);
+	http_destroy(w->http);
+	store_close(w->store);
+	crypt_destroy(w->crypt);
+	loop_destroy(w->loop);
+}
+
+int worker_run(const struct conf *conf)
+{
+	struct worker w = { .conf = conf };
+
+	the_worker = &w;
+	limit_process();
+	w.loop = loop_create();
+	int status = start(&w);
+	if (status == EXIT_FINE) {
+		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
+		wx_warm_up(w.wx);
+		loop_run(w.loop);
+		log_text(LOG_INFO, "stopped", "drained");
+		finish(&w);
+	}
+	return status;
+}

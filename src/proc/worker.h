@@ -1,0 +1,15 @@
+/*
+ * worker.h - a worker: one process, one loop, the listening socket on fd 0.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "base/conf.h"
+
+/*
+ * Serves until it is told to stop (TERM, INT, QUIT, USR1; however often), finishes
+ * what is in flight, and returns the exit status.  HUP reopens the log file.
+ */
+int worker_run(const struct conf *conf);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * judge_flow.h - what the two ways of judging share: judge_result.c is for a client
+ * that brings a result (1.0), judge_session.c for one that names a session (2.0).
+ */
+#ifndef JUDGE_FLOW_H
+#define JUDGE_FLOW_H
+
+#include "call.h"
+#include "keys.h"
+#include "protocol.h"
+#include "wx/judge.h"
+#include "wx_local.h"
+
+struct judge_flow {
+	struct wx_judge *op;
+	struct wx *wx;
+	const struct conf_app *app;
+	const struct wx_protocol *protocol;
+	struct arena *arena;
+	struct flow flow;
+	const struct judge_machine *machine;
+	struct store_op store; /* the read or write under way */
+	struct wx_call call;
+	struct wx_answer answer;
+	struct digest key; /* where the session stands; zero: not known yet */
+	bool key_known;
+
+	/* 1.0 */
+	struct digest claim_key;
+	struct digest result; /* keyed hash of the verify_result */
+	struct claim claim;
+	uint64_t claim_version;
+};
+
+/*
+ * A way of judging: entering a state starts its one operation; when that is done,
+ * leaving it looks at what came and says which state is next.
+ */
+struct judge_machine {
+	const struct flow_def *def;
+	enum progress (*enter)(struct judge_flow *f);
+	unsigned (*leave)(struct judge_flow *f);
+	unsigned ended;
+};
+
+extern const struct judge_machine judge_result, judge_session;
+unsigned judge_result_first(struct judge_flow *f);
+unsigned judge_session_first(struct judge_flow *f);
+
+/* Store operations on f->store, whose done() is judge_on_store(). */
+void judge_on_store(struct store_op *op);
+enum progress judge_get_session(struct judge_flow *f);
+enum progress judge_put_session(struct judge_flow *f);
+enum progress judge_get_index(struct judge_flow *f, const struct digest *key_hash);
+
+/*
+ * Takes what judge_get_session() read into op->s.  False if there is none, it cannot
+ * be read, or it is another app's or caller's, which is all the same to a client.
+ */
+bool judge_take_session(struct judge_flow *f);
+
+/* Asks WeChat, and reads the answer into f->answer. */
+void judge_ask(struct judge_flow *f);
+void judge_read(struct judge_flow *f);
+
+/* Writes the verdict into op->s: its state and why. */
+void judge_settle(struct judge_flow *f, enum session_state to);
+
+/* Sets how it comes out; judge_undecided() for a store that did not do its part. */
+void judge_outcome(struct judge_flow *f, enum judge_outcome outcome, enum wx_class class,
+		   const char *word);
+void judge_undecided(struct judge_flow *f, enum err store_err);
+
+#endif

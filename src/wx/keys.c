@@ -1,0 +1,74 @@
+/* Index and claim records. */
+#include "keys.h"
+
+enum { INDEX_LAYOUT = 1, CLAIM_LAYOUT = 2 };
+
+struct index_record {
+	uint32_t layout, reserved;
+	struct digest session;
+};
+
+struct digest index_store_key(struct crypt *c, const struct conf_app *app,
+			      const struct digest *key_hash)
+{
+	const struct str texts[] = { str_of(app->appid), digest_str(key_hash) };
+
+	return crypt_hmac(c, "index", texts, ARRAY_LEN(texts));
+}
+
+void index_write(struct crypt *c, const struct conf_app *app, const struct digest *key_hash,
+		 const struct digest *session, struct store_op *op)
+{
+	const struct index_record rec = { .layout = INDEX_LAYOUT, .session = *session };
+
+	op->kind = STORE_KEY;
+	op->key = index_store_key(c, app, key_hash);
+	op->version = 0;
+	op->len = sizeof rec;
+	memcpy(op->value, &rec, sizeof rec);
+}
+
+enum err index_read(const struct store_op *op, struct digest *ret_session)
+{
+	struct index_record rec;
+
+	if (op->len != sizeof rec)
+		return ERR_SYNTAX;
+	memcpy(&rec, op->value, sizeof rec);
+	if (rec.layout != INDEX_LAYOUT)
+		return ERR_SYNTAX;
+	*ret_session = rec.session;
+	return OK;
+}
+
+struct digest claim_store_key(struct crypt *c, const struct conf_app *app,
+			      const struct digest *caller, struct str verify_result)
+{
+	const struct str texts[] = { str_of(app->appid), digest_str(caller), verify_result };
+
+	return crypt_hmac(c, "claim", texts, ARRAY_LEN(texts));
+}
+
+void claim_write(const struct claim *claim, struct store_op *op)
+{
+	struct claim rec = *claim;
+
+	rec.layout = CLAIM_LAYOUT;
+	op->kind = STORE_KEY;
+	op->len = sizeof rec;
+	memcpy(op->value, &rec, sizeof rec);
+}
+
+enum err claim_read(const struct store_op *op, struct claim *ret)
+{
+	struct claim rec;
+
+	if (op->len != sizeof rec)
+		return ERR_SYNTAX;
+	memcpy(&rec, op->value, sizeof rec);
+	if (rec.layout != CLAIM_LAYOUT || rec.state > CLAIM_REFUSED || rec.class >= WX_CLASS_NR ||
+	    memchr(rec.word, '\0', sizeof rec.word) == NULL)
+		return ERR_SYNTAX;
+	*ret = rec;
+	return OK;
+}

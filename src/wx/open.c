@@ -1,0 +1,224 @@
+/*
+ * Opening.
+ *
+ *   RESERVE --> CALL --> KEEP --> INDEX --> ENDED
+ *                 |        |        |
+ *                 +--------+--------+--> DROP --> ENDED
+ *
+ * Asleep in CALL until WeChat answers, in the others until the store does.
+ */
+#include "wx/open.h"
+#include "call.h"
+#include "keys.h"
+#include "protocol.h"
+
+enum { RESERVE, CALL, KEEP, INDEX, DROP, ENDED, STATE_NR };
+
+static const struct flow_def open_def[STATE_NR] = {
+	[RESERVE] = { "reserve", TO(CALL) | TO(ENDED) },
+	[CALL] = { "call", TO(KEEP) | TO(DROP) },
+	[KEEP] = { "keep", TO(INDEX) | TO(DROP) },
+	[INDEX] = { "index", TO(ENDED) | TO(DROP) },
+	[DROP] = { "drop", TO(ENDED) },
+	[ENDED] = { "ended", 0 },
+};
+
+enum { EXPIRES_MOST = 86400 };
+
+struct open_flow {
+	struct wx_open *op;
+	struct wx *wx;
+	const struct conf_app *app;
+	const struct wx_protocol *protocol;
+	struct arena *arena;
+	struct flow flow;
+	struct digest key; /* of the session in the store */
+	struct store_op put;
+	struct wx_call call;
+};
+
+static void open_step(struct open_flow *f);
+
+static void fail(struct open_flow *f, enum err err, enum wx_class class, const char *word)
+{
+	f->op->err = err;
+	f->op->class = class;
+	f->op->word = word;
+}
+
+static void fail_store(struct open_flow *f, enum err err)
+{
+	fail(f, err, CLASS_RETRY, err == ERR_FULL ? "store_full" : "store_busy");
+}
+
+static void on_put(struct store_op *op)
+{
+	open_step(container_of(op, struct open_flow, put));
+}
+
+static void on_call(struct wx_call *c)
+{
+	open_step(container_of(c, struct open_flow, call));
+}
+
+static enum progress put_session(struct open_flow *f)
+{
+	session_pack(f->wx->crypt, &f->op->s, &f->put);
+	f->put.key = f->key;
+	return store_put(f->wx->store, &f->put, on_put);
+}
+
+static enum progress put_index(struct open_flow *f)
+{
+	index_write(f->wx->crypt, f->app, &f->op->s.rec.key, &f->key, &f->put);
+	f->put.expires = f->op->s.rec.expires + SESSION_LINGER_MS;
+	return store_put(f->wx->store, &f->put, on_put);
+}
+
+static enum progress drop_session(struct open_flow *f)
+{
+	f->put.kind = STORE_SESSION;
+	f->put.key = f->key;
+	f->put.version = f->op->s.version;
+	return store_del(f->wx->store, &f->put, on_put);
+}
+
+static void call_start(struct open_flow *f)
+{
+	wx_call_begin(f->wx, &f->call, f->arena, f->app, f->protocol->open_path);
+	f->protocol->put_open(f->wx->crypt, &f->op->s, &f->op->id, &f->call.body);
+	wx_call_start(&f->call, on_call);
+}
+
+/* What WeChat gave, into the session.  Everything must be as documented. */
+static void read_key(struct open_flow *f, const struct json *root)
+{
+	const struct json *errcode = json_get_type(root, "errcode", JSON_INT);
+	const struct json *key = json_get_type(root, f->protocol->key_field, JSON_STRING);
+	const struct json *expires = json_get_type(root, "expires_in", JSON_INT);
+	struct session *s = &f->op->s;
+
+	if (errcode == NULL) {
+		fail(f, ERR_SYNTAX, CLASS_UPSTREAM, "errcode_missing");
+	} else if (errcode->num != 0) {
+		const struct wx_code *code = wx_code(WX_ERRCODE, errcode->num);
+		fail(f, ERR_REFUSED, code->class, code->word);
+	} else if (key == NULL || key->str.len == 0 || key->str.len > WX_KEY_MAX) {
+		fail(f, ERR_SYNTAX, CLASS_UPSTREAM, "key_missing");
+	} else if (expires == NULL || expires->num < 1 || expires->num > EXPIRES_MOST) {
+		fail(f, ERR_SYNTAX, CLASS_UPSTREAM, "expires_in_missing");
+	} else {
+		memcpy(s->sealed.key, key->str.p, key->str.len);
+		s->rec.key = wx_key_hash(f->wx->crypt, key->str);
+		s->rec.opened = store_now(f->wx->store);
+		s->rec.expires = s->rec.opened + expires->num * 1000;
+		f->op->expires_in = expires->num;
+		session_move(s, SESSION_OPENED);
+	}
+}
+
+static void take_answer(struct open_flow *f)
+{
+	struct wx_call *c = &f->call;
+
+	f->op->ms = c->ms;
+	f->op->errcode = c->errcode;
+	memcpy(f->op->rid, c->rid, sizeof f->op->rid);
+	if (c->err != OK)
+		fail(f, c->err, c->class, c->word);
+	else if (c->root == NULL)
+		fail(f, ERR_SYNTAX, CLASS_UPSTREAM, "unreadable_answer");
+	else
+		read_key(f, c->root);
+	identity_wipe(&f->op->id);
+	wx_call_finish(c);
+}
+
+static void open_step(struct open_flow *f)
+{
+	for (;;) {
+		switch (f->flow.state) {
+		case RESERVE:
+			if (f->put.err != OK) {
+				fail_store(f, f->put.err);
+				flow_move(&f->flow, ENDED);
+				continue;
+			}
+			f->op->s.version = f->put.version;
+			flow_move(&f->flow, CALL);
+			call_start(f);
+			return;
+		case CALL:
+			take_answer(f);
+			flow_move(&f->flow, f->op->err == OK ? KEEP : DROP);
+			if ((f->op->err == OK ? put_session(f) : drop_session(f)) == WAIT)
+				return;
+			continue;
+		case KEEP:
+		case INDEX:
+			if (f->put.err != OK) {
+				fail_store(f, f->put.err);
+				flow_move(&f->flow, DROP);
+				if (drop_session(f) == WAIT)
+					return;
+				continue;
+			}
+			if (f->flow.state == INDEX) {
+				flow_move(&f->flow, ENDED);
+				continue;
+			}
+			f->op->s.version = f->put.version;
+			flow_move(&f->flow, INDEX);
+			if (put_index(f) == WAIT)
+				return;
+			continue;
+		case DROP:
+			flow_move(&f->flow, ENDED);
+			continue;
+		case ENDED:
+			identity_wipe(&f->op->id);
+			f->op->done(f->op); /* the arena goes: touch nothing after this */
+			return;
+		default:
+			ensure(!"state");
+		}
+	}
+}
+
+static void on_start(struct task *task)
+{
+	struct wx_open *op = container_of(task, struct wx_open, start);
+
+	if (op->flow == NULL) {
+		op->err = ERR_NOMEM;
+		op->class = CLASS_RETRY;
+		op->word = "no_memory";
+		identity_wipe(&op->id);
+		op->done(op);
+	} else if (put_session(op->flow) == DONE) {
+		open_step(op->flow);
+	}
+}
+
+void wx_open_start(struct wx *wx, struct wx_open *op, struct arena *a, const struct conf_app *app,
+		   void (*done)(struct wx_open *))
+{
+	int64_t most = 4 * (int64_t)wx->conf->wechat.total_ms;
+	struct open_flow *f = arena_alloc(a, sizeof *f);
+
+	op->done = done;
+	op->flow = f;
+	op->s.rec.opened = store_now(wx->store);
+	op->s.rec.expires = op->s.rec.opened + most;
+	session_id(wx->crypt, &op->s, op->id_text);
+	if (f != NULL) {
+		f->op = op;
+		f->wx = wx;
+		f->app = app;
+		f->arena = a;
+		f->protocol = wx_protocol(app->protocol);
+		f->flow.def = open_def;
+		f->key = session_store_key(wx->crypt, str_of(op->id_text));
+	}
+	loop_defer(wx->loop, &op->start, on_start);
+}

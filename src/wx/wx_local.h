@@ -1,0 +1,38 @@
+/*
+ * wx_local.h - the inside of struct wx, for the files of this layer.
+ */
+#ifndef WX_LOCAL_H
+#define WX_LOCAL_H
+
+#include "wx/wx.h"
+
+/*
+ * WeChat does not answer: after some failures in a row it is left alone for a
+ * while, so that requests are refused at once instead of piling up.  When the
+ * while is over one call is let through to try.
+ */
+struct breaker {
+	int failures;
+	int64_t open_until; /* boot clock; 0 = closed */
+	bool trying;
+};
+
+struct token;
+
+struct wx {
+	struct loop *loop;
+	struct http *http;
+	struct store *store;
+	struct crypt *crypt;
+	const struct conf *conf;
+	struct breaker breaker;
+	struct token **tokens; /* one an app, in the order of conf->apps */
+};
+
+/* False: do not call now. */
+bool wx_breaker_allows(struct wx *wx);
+
+/* Tell it how a call went: did WeChat answer at all? */
+void wx_breaker_report(struct wx *wx, bool answered);
+
+#endif
