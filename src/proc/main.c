@@ -110,7 +110,7 @@ static int worker(const char *file)
 	}
 	if (conf_load(file, &c) != OK)
 		print_errors(c);
-	else if (log_open(c->log.file, c->log.level, c->sandbox) != OK)
+	else if (log_open(c->log.file, (enum log_level)c->log.level, c->sandbox) != OK)
 		fprintf(stderr, "benren: the log file %s cannot be opened: %s\n", c->log.file,
 			strerror(errno));
 	else
