@@ -22,24 +22,24 @@
 struct store;
 
 enum store_kind {
-	STORE_SESSION,  /* one face check, from /identify to its end */
-	STORE_KEY,      /* WeChat's key -> session; verify_result -> who claimed it */
-	STORE_TOKEN,    /* the access token of an app */
+	STORE_SESSION, /* one face check, from /identify to its end */
+	STORE_KEY,     /* WeChat's key -> session; verify_result -> who claimed it */
+	STORE_TOKEN,   /* the access token of an app */
 	STORE_KIND_NR
 };
 
-enum { STORE_VALUE_MAX = 1280 };  /* bytes, of any kind; see store_value_max() */
+enum { STORE_VALUE_MAX = 1280 }; /* bytes, of any kind; see store_value_max() */
 
 struct store_op {
-	enum store_kind kind;      /* in */
-	struct digest   key;       /* in */
-	uint64_t        version;   /* get: out.  put: in, 0 = must not exist; out, the new one */
-	int64_t         expires;   /* get: out.  put: in.  On the clock of store_now() */
-	size_t          len;       /* get: out.  put: in */
-	unsigned char   value[STORE_VALUE_MAX];
+	enum store_kind kind; /* in */
+	struct digest key;    /* in */
+	uint64_t version;     /* get: out.  put: in, 0 = must not exist; out, the new one */
+	int64_t expires;      /* get: out.  put: in.  On the clock of store_now() */
+	size_t len;           /* get: out.  put: in */
+	unsigned char value[STORE_VALUE_MAX];
 
-	enum err        err;       /* out */
-	void          (*done)(struct store_op *);
+	enum err err; /* out */
+	void (*done)(struct store_op *);
 };
 
 /* How large a value of this kind may be. */
@@ -47,14 +47,15 @@ size_t store_value_max(enum store_kind kind);
 
 /*
  * err: OK, ERR_NOT_FOUND (or expired), ERR_BUSY (a stopped process holds the lock,
- * or the backend is away: answer 503).
+ * or the backend is away: answer 503), ERR_SYSTEM (what is there cannot be right).
  */
 enum progress store_get(struct store *s, struct store_op *op,
 			void (*done)(struct store_op *)) MUST_CHECK;
 
 /*
  * Writes op->value if the value there still has op->version.  err: OK,
- * ERR_CONFLICT, ERR_FULL (even after sweeping what has expired), ERR_BUSY.
+ * ERR_CONFLICT, ERR_FULL (even after sweeping what has expired), ERR_BUSY, ERR_SYSTEM,
+ * ERR_TOO_LARGE (over store_value_max()).  Unless OK, nothing has changed.
  */
 enum progress store_put(struct store *s, struct store_op *op,
 			void (*done)(struct store_op *)) MUST_CHECK;
@@ -72,9 +73,9 @@ enum err store_ready(struct store *s);
 /* --- the shared-memory backend ------------------------------------------ */
 
 struct store_shm_conf {
-	const char *segment;   /* path of the file, usually in /dev/shm */
-	unsigned    sessions;  /* how many face checks fit at the same time */
-	unsigned    apps;
+	const char *segment; /* path of the file, usually in /dev/shm */
+	unsigned sessions;   /* how many face checks fit at the same time */
+	unsigned apps;
 };
 
 /*
@@ -84,6 +85,8 @@ struct store_shm_conf {
  *   ERR_REFUSED  owned by another user, or open to others
  *   ERR_VERSION  made by another version, or with other sizes
  *   ERR_FULL     the file system has no room for it
+ *   ERR_BUSY     another process has been at it for seconds: is it stopped?
+ *   ERR_SYSTEM   anything else
  */
 enum err store_open_shm(const struct store_shm_conf *conf, struct store **ret_store,
 			const char **ret_why) MUST_CHECK;
@@ -96,10 +99,10 @@ void store_close(struct store *s);
 const char *store_check(struct store *s);
 
 struct store_stats {
-	uint64_t used[STORE_KIND_NR];      /* values that have not expired */
-	uint64_t capacity[STORE_KIND_NR];
-	uint64_t owner_died;               /* locks found with a dead owner, ever */
-	uint64_t undone;                   /* half-made changes undone, ever */
+	uint64_t used[STORE_KIND_NR];     /* values that have not expired */
+	uint64_t capacity[STORE_KIND_NR]; /* so many fit for certain, usually more */
+	uint64_t owner_died;              /* locks found with a dead owner, ever */
+	uint64_t undone;                  /* half-made changes undone, ever */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 

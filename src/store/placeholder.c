@@ -1,1 +1,0 @@
-/* placeholder until the layer has its first file */ extern int store_placeholder; int store_placeholder;

@@ -1,0 +1,76 @@
+/* The kinds of values, and the way from store.h to the backend. */
+#include "backend.h"
+
+/*
+ * 1.0 keeps per session a key of WeChat's and a claimed verify_result, and a client
+ * may try a second one: hence three keys.  Tokens are read once a call and their
+ * lock is held for less than a microsecond; 8 shards are not for speed, but so that
+ * a process stopped at the wrong instant does not take every app with it.
+ */
+enum { SESSION_VALUE = 1024, KEY_VALUE = 128, TOKEN_VALUE = STORE_VALUE_MAX };
+
+/* clang-format off */
+const struct store_row store_rows[STORE_KIND_NR] = {
+	/*                  name       value_max      per session  per app  least  shards */
+	[STORE_SESSION] = { "session", SESSION_VALUE, 1,           0,       1,     64 },
+	[STORE_KEY]     = { "key",     KEY_VALUE,     3,           0,       1,     64 },
+	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           2,       16,    8 },
+};
+/* clang-format on */
+
+size_t store_value_max(enum store_kind kind)
+{
+	ensure(kind < STORE_KIND_NR);
+	return store_rows[kind].value_max;
+}
+
+enum progress store_get(struct store *s, struct store_op *op, void (*done)(struct store_op *))
+{
+	ensure(op->kind < STORE_KIND_NR);
+	op->done = done;
+	return s->backend->get(s, op);
+}
+
+enum progress store_put(struct store *s, struct store_op *op, void (*done)(struct store_op *))
+{
+	op->done = done;
+	if (op->len > store_value_max(op->kind)) {
+		op->err = ERR_TOO_LARGE;
+		return DONE;
+	}
+	return s->backend->put(s, op);
+}
+
+enum progress store_del(struct store *s, struct store_op *op, void (*done)(struct store_op *))
+{
+	ensure(op->kind < STORE_KIND_NR);
+	op->done = done;
+	return s->backend->del(s, op);
+}
+
+int64_t store_now(const struct store *s)
+{
+	return s->backend->now(s);
+}
+
+enum err store_ready(struct store *s)
+{
+	return s->backend->ready(s);
+}
+
+const char *store_check(struct store *s)
+{
+	return s->backend->check(s);
+}
+
+void store_stats(struct store *s, struct store_stats *ret)
+{
+	*ret = (struct store_stats){ .owner_died = 0 };
+	s->backend->stats(s, ret);
+}
+
+void store_close(struct store *s)
+{
+	if (s != NULL)
+		s->backend->close(s);
+}
