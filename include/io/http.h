@@ -29,7 +29,7 @@ struct http_conf {
 /* ERR_NOT_FOUND: no CA certificate could be read from ca_file. */
 enum err http_create(struct loop *l, const struct http_conf *conf, struct http **ret_http) MUST_CHECK;
 
-/* No call may be under way. */
+/* No call may be under way; exchanges that go on after http_cancel() are cut. */
 void http_destroy(struct http *h);
 
 /*
@@ -40,7 +40,7 @@ void http_destroy(struct http *h);
 enum err http_prepare(struct http *h, const char *base_url) MUST_CHECK;
 
 struct http_call {
-	/* in: set before http_start(); url and body stay put until done */
+	/* in: set before http_start(), which copies what it needs */
 	struct secret url;           /* NUL-terminated; it carries tokens */
 	bool          post;
 	struct secret body;          /* POST only; sent as JSON with its Content-Length */
@@ -58,7 +58,8 @@ struct http_call {
 
 /*
  * err afterwards:
- *   ERR_CONNECT    nothing was sent (DNS, connect, too many calls): safe to ask again
+ *   ERR_CONNECT    nothing was sent (DNS, connect, too many calls, a URL that is not
+ *                  as http_prepare() wants it): safe to ask again
  *   ERR_TLS        the certificate or protocol is not acceptable; nothing was sent
  *   ERR_TIMEOUT    total_ms passed; it may have been executed
  *   ERR_LOST       the connection died; it may have been executed
@@ -68,13 +69,16 @@ struct http_call {
  */
 void http_start(struct http *h, struct http_call *c, void (*done)(struct http_call *));
 
-/* done() will not fire.  The exchange itself goes on, and its answer is dropped. */
+/*
+ * done() will not fire.  The exchange itself goes on, and its answer is dropped; one
+ * that still waits for its host's first address is never sent.
+ */
 void http_cancel(struct http_call *c);
 
-/* Wipes and frees the answer.  Harmless on a zeroed or finished call. */
+/* Wipes and frees the answer.  Harmless on a zeroed or finished call; cancels others. */
 void http_call_finish(struct http_call *c);
 
-/* Calls under way. */
+/* Exchanges under way, those of cancelled calls too. */
 unsigned http_in_flight(const struct http *h);
 
 #endif

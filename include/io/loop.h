@@ -17,9 +17,10 @@
 
 struct loop;
 
+/* The first one also makes the process ignore SIGPIPE. */
 struct loop *loop_create(void);
 
-/* Everything on it must have been finished; runs the last close callbacks. */
+/* Everything on it must have been finished; runs pending tasks and close callbacks. */
 void loop_destroy(struct loop *l);
 
 /* Runs until loop_stop(). */
@@ -31,7 +32,7 @@ struct timer {
 	void *uv;
 };
 
-/* Once, after ms milliseconds; starting a running timer moves it. */
+/* Once, after ms milliseconds, at least 1; starting a running timer moves it. */
 void timer_init(struct loop *l, struct timer *t, void (*fire)(struct timer *));
 void timer_start(struct timer *t, int64_t ms);
 void timer_stop(struct timer *t);
@@ -65,7 +66,8 @@ void signal_finish(struct signal_watch *s);
 
 /*
  * Call run() once, after the callbacks of this turn of the loop: for freeing what
- * may still be looked at, and for going on without recursion.
+ * may still be looked at, and for going on without recursion.  A task that is
+ * pending must not be deferred again; list_remove(&t->link) takes it back.
  */
 struct task {
 	void (*run)(struct task *);

@@ -66,11 +66,15 @@ static bool watch_signals(struct worker *w)
 	return signal_init(w->loop, &w->hangup, SIGHUP, on_hangup) == OK;
 }
 
-/* No core, no ptrace by others, all the descriptors we may have. */
+/*
+ * No core, no ptrace by others, all the descriptors we may have; a file size limit is
+ * an error of a write, not our end.
+ */
 static void limit_process(void)
 {
 	struct rlimit none = { 0, 0 }, files;
 
+	signal(SIGXFSZ, SIG_IGN);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {

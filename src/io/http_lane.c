@@ -1,0 +1,360 @@
+/* libcurl's multi handles on our watches, timers and tasks. */
+#include "http_lane.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "loop_uv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	TURN_US = 10 * 1000,   /* a handshake takes 1 ms: some turns could be long */
+	UNUSED_MS = 60 * 1000, /* a lane without a job for so long is closed */
+	LOOK_MS = 20 * 1000,   /* how often that is looked at */
+};
+
+struct lanes {
+	struct loop *loop;
+	struct list open;    /* lane.link, oldest first */
+	struct wire **wires; /* by descriptor */
+	size_t wires_nr;
+	struct timer tidy;
+	uint64_t turn, spent_us; /* in libcurl, in this turn of the loop */
+};
+
+struct lane {
+	struct lanes *all;
+	struct list link; /* lanes.open */
+	CURLM *multi;
+	struct timer timer;
+	struct task soon; /* libcurl asked to be called with no delay */
+	bool soon_pending;
+	unsigned jobs, wires;
+	int64_t used_ms;
+};
+
+/*
+ * A connection.  Its descriptor stays watched from open to close, also while the
+ * connection is idle: that saves two system calls a transfer, and tells at once
+ * when the other side hangs up or speaks out of turn.
+ */
+struct wire {
+	struct watch watch;
+	struct lane *lane;
+	int fd;
+	bool idle;
+};
+
+static void lane_set_timer(struct lane *ln, long ms);
+
+/*
+ * Finished transfers are read after every action: one that timed out is announced
+ * here and nowhere else.
+ */
+static void lane_drain(struct lane *ln)
+{
+	CURLMsg *msg;
+	int left;
+
+	while ((msg = curl_multi_info_read(ln->multi, &left)) != NULL) {
+		CURLcode result = msg->data.result;
+		struct lane_job *job;
+
+		ensure(msg->msg == CURLMSG_DONE);
+		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&job);
+		lanes_remove(job);
+		job->ended(job, result);
+	}
+}
+
+/* Has this turn had its share?  Then whatever it is waits for the next one. */
+static bool turn_is_spent(struct lanes *all)
+{
+	if (all->turn != loop_turn(all->loop)) {
+		all->turn = loop_turn(all->loop);
+		all->spent_us = 0;
+	}
+	return all->spent_us >= TURN_US;
+}
+
+static void lane_act(struct lane *ln, curl_socket_t fd, int events)
+{
+	uint64_t began = uv_hrtime();
+	int running;
+
+	ensure(curl_multi_socket_action(ln->multi, fd, events, &running) == CURLM_OK);
+	lane_drain(ln);
+	ln->all->spent_us += (uv_hrtime() - began) / 1000;
+}
+
+/* libcurl does not repeat a time that it asked for before, so ask it. */
+static void lane_timeout(struct lane *ln)
+{
+	long ms;
+
+	lane_act(ln, CURL_SOCKET_TIMEOUT, 0);
+	ensure(curl_multi_timeout(ln->multi, &ms) == CURLM_OK);
+	lane_set_timer(ln, ms);
+}
+
+static void on_soon(struct task *t)
+{
+	struct lane *ln = container_of(t, struct lane, soon);
+
+	ln->soon_pending = false;
+	if (turn_is_spent(ln->all))
+		lane_set_timer(ln, 0);
+	else
+		lane_timeout(ln);
+}
+
+static void on_lane_timer(struct timer *t)
+{
+	lane_set_timer(container_of(t, struct lane, timer), 0);
+}
+
+static void lane_set_timer(struct lane *ln, long ms)
+{
+	if (ms != 0)
+		timer_stop(&ln->timer);
+	if (ms > 0)
+		timer_start(&ln->timer, ms);
+	if (ms != 0 || ln->soon_pending)
+		return;
+	ln->soon_pending = true;
+	loop_defer(ln->all->loop, &ln->soon, on_soon);
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+	(void)multi;
+	lane_set_timer(arg, ms);
+	return 0;
+}
+
+/*
+ * Nobody may speak on an idle connection: it is being closed, or out of step with
+ * us, and what came would be taken for the next answer.  Shut and emptied, so that
+ * libcurl finds it dead when it looks at it, instead of reusing it.
+ */
+static void wire_retire(struct wire *w)
+{
+	char rest[4096];
+	int reads = 0;
+
+	/* The event may be older than the end of the answer that it announced. */
+	if (recv(w->fd, rest, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+		return;
+	watch_stop(&w->watch);
+	shutdown(w->fd, SHUT_RDWR);
+	while (reads++ < 16 && recv(w->fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+		;
+}
+
+static void on_wire(struct watch *watch, unsigned events)
+{
+	struct wire *w = container_of(watch, struct wire, watch);
+	int flags = 0;
+
+	if (w->idle) {
+		wire_retire(w);
+		return;
+	}
+	if (turn_is_spent(w->lane->all))
+		return;
+	flags |= (events & WATCH_READ) != 0 ? CURL_CSELECT_IN : 0;
+	flags |= (events & WATCH_WRITE) != 0 ? CURL_CSELECT_OUT : 0;
+	lane_act(w->lane, w->fd, flags);
+}
+
+static void wires_reserve(struct lanes *all, size_t nr)
+{
+	size_t had = all->wires_nr;
+
+	if (nr <= had)
+		return;
+	all->wires_nr = nr < 2 * had ? 2 * had : nr;
+	all->wires = mem_realloc(all->wires, all->wires_nr * sizeof(struct wire *));
+	memset(all->wires + had, 0, (all->wires_nr - had) * sizeof(struct wire *));
+}
+
+/* Asked for by libcurl.  One for a job that is sealed would be for sending it again. */
+static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct lane_job *job = arg;
+	struct lane *ln = job->lane;
+
+	(void)purpose;
+	if (job->sealed)
+		return CURL_SOCKET_BAD;
+	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	struct wire *w = mem_calloc(1, sizeof *w);
+	if (watch_init(ln->all->loop, &w->watch, fd, on_wire) != OK) {
+		mem_free(w);
+		close(fd);
+		return CURL_SOCKET_BAD;
+	}
+	w->lane = ln;
+	w->fd = fd;
+	wires_reserve(ln->all, (size_t)fd + 1);
+	ln->all->wires[fd] = w;
+	ln->wires++;
+	job->opened = true;
+	return fd;
+}
+
+static int close_wire(void *arg, curl_socket_t fd)
+{
+	struct lane *ln = arg;
+	struct wire *w = ln->all->wires[fd];
+
+	ln->all->wires[fd] = NULL;
+	ln->wires--;
+	watch_finish(&w->watch);
+	mem_free(w);
+	return close(fd);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+	static const unsigned events[] = {
+		[CURL_POLL_NONE] = 0,
+		[CURL_POLL_IN] = WATCH_READ,
+		[CURL_POLL_OUT] = WATCH_WRITE,
+		[CURL_POLL_INOUT] = WATCH_READ | WATCH_WRITE,
+		[CURL_POLL_REMOVE] = WATCH_READ,
+	};
+	struct lane *ln = arg;
+	struct wire *w = ln->all->wires[fd];
+
+	(void)easy;
+	(void)unused;
+	w->idle = what == CURL_POLL_REMOVE;
+	watch_start(&w->watch, events[what]);
+	return 0;
+}
+
+static struct lane *lane_create(struct lanes *all)
+{
+	struct lane *ln = mem_calloc(1, sizeof *ln);
+
+	ln->all = all;
+	timer_init(all->loop, &ln->timer, on_lane_timer);
+	ln->multi = curl_multi_init();
+	ensure(ln->multi != NULL);
+	curl_multi_setopt(ln->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+	curl_multi_setopt(ln->multi, CURLMOPT_SOCKETDATA, ln);
+	curl_multi_setopt(ln->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+	curl_multi_setopt(ln->multi, CURLMOPT_TIMERDATA, ln);
+	curl_multi_setopt(ln->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+	curl_multi_setopt(ln->multi, CURLMOPT_MAXCONNECTS, (long)LANE_JOBS);
+	list_add(&all->open, &ln->link);
+	return ln;
+}
+
+static void lane_destroy(struct lane *ln)
+{
+	ensure(ln->jobs == 0);
+	curl_multi_cleanup(ln->multi);
+	ensure(ln->wires == 0);
+	if (ln->soon_pending)
+		list_remove(&ln->soon.link);
+	timer_finish(&ln->timer);
+	list_remove(&ln->link);
+	mem_free(ln);
+}
+
+void lanes_tidy(struct lanes *all)
+{
+	int64_t now = clock_boot_ms();
+	struct list *next;
+
+	for (struct list *link = all->open.next; link != &all->open; link = next) {
+		struct lane *ln = container_of(link, struct lane, link);
+
+		next = link->next;
+		if (ln->jobs == 0 && now - ln->used_ms >= UNUSED_MS)
+			lane_destroy(ln);
+	}
+}
+
+static void on_tidy(struct timer *t)
+{
+	struct lanes *all = container_of(t, struct lanes, tidy);
+
+	lanes_tidy(all);
+	if (!list_empty(&all->open))
+		timer_start(&all->tidy, LOOK_MS);
+}
+
+struct lanes *lanes_create(struct loop *l)
+{
+	struct lanes *all = mem_calloc(1, sizeof *all);
+
+	all->loop = l;
+	list_init(&all->open);
+	timer_init(l, &all->tidy, on_tidy);
+	return all;
+}
+
+void lanes_destroy(struct lanes *all)
+{
+	if (all == NULL)
+		return;
+	while (!list_empty(&all->open))
+		lane_destroy(container_of(all->open.next, struct lane, link));
+	timer_finish(&all->tidy);
+	mem_free(all->wires);
+	mem_free(all);
+}
+
+/* The oldest lane with an idle connection, else the oldest with room, else a new one. */
+static struct lane *lanes_choose(struct lanes *all)
+{
+	struct lane *roomy = NULL;
+
+	for (struct list *link = all->open.next; link != &all->open; link = link->next) {
+		struct lane *ln = container_of(link, struct lane, link);
+
+		if (ln->jobs >= LANE_JOBS)
+			continue;
+		if (ln->wires > ln->jobs)
+			return ln;
+		if (roomy == NULL)
+			roomy = ln;
+	}
+	return roomy != NULL ? roomy : lane_create(all);
+}
+
+void lanes_add(struct lanes *all, struct lane_job *job)
+{
+	bool first = list_empty(&all->open);
+	struct lane *ln = lanes_choose(all);
+
+	job->lane = ln;
+	job->opened = false;
+	ln->jobs++;
+	curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
+	curl_easy_setopt(job->easy, CURLOPT_OPENSOCKETFUNCTION, open_wire);
+	curl_easy_setopt(job->easy, CURLOPT_OPENSOCKETDATA, job);
+	curl_easy_setopt(job->easy, CURLOPT_CLOSESOCKETFUNCTION, close_wire);
+	curl_easy_setopt(job->easy, CURLOPT_CLOSESOCKETDATA, ln);
+	ensure(curl_multi_add_handle(ln->multi, job->easy) == CURLM_OK);
+	if (first)
+		timer_start(&all->tidy, LOOK_MS);
+}
+
+void lanes_remove(struct lane_job *job)
+{
+	struct lane *ln = job->lane;
+
+	job->lane = NULL;
+	ln->jobs--;
+	ln->used_ms = clock_boot_ms();
+	ensure(curl_multi_remove_handle(ln->multi, job->easy) == CURLM_OK);
+}

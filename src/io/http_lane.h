@@ -1,0 +1,43 @@
+/*
+ * http_lane.h - many transfers at once on libcurl's multi handles.
+ *
+ * A lane is one multi handle with its connections.  libcurl looks for a connection
+ * by walking all of a multi's, so there are several of few transfers each; they
+ * come with load and go when they have been of no use for a minute.
+ */
+#ifndef HTTP_LANE_H
+#define HTTP_LANE_H
+
+#include "io/loop.h"
+
+#include <curl/curl.h>
+
+enum { LANE_JOBS = 32 };
+
+struct lanes;
+struct lane;
+
+/* One transfer, embedded in what it is for.  libcurl's "private" pointer is this. */
+struct lane_job {
+	CURL *easy;
+	void (*ended)(struct lane_job *, CURLcode result);
+	struct lane *lane; /* NULL: not under way */
+	bool opened;       /* a connection was made for it, none reused */
+	bool sealed;       /* set by the owner: no connection must be made any more */
+};
+
+struct lanes *lanes_create(struct loop *l);
+
+/* Closes all connections.  No job may be under way. */
+void lanes_destroy(struct lanes *all);
+
+/* ended() is called once, later, outside of libcurl; the job may then be added again. */
+void lanes_add(struct lanes *all, struct lane_job *job);
+
+/* Closes what has not been used for a minute; done by itself every 20 seconds. */
+void lanes_tidy(struct lanes *all);
+
+/* Breaks it off; ended() is not called. */
+void lanes_remove(struct lane_job *job);
+
+#endif

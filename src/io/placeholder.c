@@ -1,1 +1,0 @@
-/* placeholder until the layer has its first file */ extern int io_placeholder; int io_placeholder;

@@ -1,0 +1,316 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/crypt.h"
+#include "identity.h"
+#include "io/http.h"
+#include "resolve.h"
+#include "tls_server.h"
+
+static const char ca_path[] = "test_resolve_ca.pem";
+static struct identity root, leaf;
+static SSL_CTX *tls;
+static struct loop *loop;
+static struct resolver *resolver;
+
+/* The name service of these tests. */
+static _Atomic(const char *) dns_answer; /* NULL: it fails */
+static atomic_int dns_asked, dns_delay_ms;
+
+static int fake_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+			    struct addrinfo **ret_found)
+{
+	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	const char *answer = dns_answer;
+
+	(void)hints;
+	atomic_fetch_add(&dns_asked, 1);
+	ensure(strcmp(host, "wechat.test") == 0);
+	for (int waited = 0; waited < dns_delay_ms; waited++)
+		usleep(1000);
+	return answer == NULL ? EAI_AGAIN : getaddrinfo(answer, service, &numeric, ret_found);
+}
+
+static void on_rested(struct timer *t)
+{
+	timer_finish(t);
+	loop_stop(loop);
+}
+
+static void rest(int ms)
+{
+	struct timer t;
+
+	timer_init(loop, &t, on_rested);
+	timer_start(&t, ms);
+	loop_run(loop);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	dns_answer = "127.0.0.1";
+	dns_asked = dns_delay_ms = 0;
+	resolve_pace = (struct resolve_pace){ .found_ms = 20, .kept_ms = 20, .lost_ms = 20 };
+	loop = loop_create();
+	resolver = resolver_create(loop);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	resolver_destroy(resolver);
+	loop_destroy(loop);
+	return 0;
+}
+
+static void on_ready(struct name_wait *w)
+{
+	(void)w;
+	loop_stop(loop);
+}
+
+static void a_name_is_looked_up_at_once_and_again(void **state)
+{
+	struct name_wait w;
+
+	(void)state;
+	struct name *n = resolver_name(resolver, STR("wechat.test"));
+	assert_null(name_addresses(n));
+	name_wait(n, &w, on_ready);
+	loop_run(loop);
+	assert_string_equal(name_addresses(n), "127.0.0.1");
+	assert_int_equal(dns_asked, 1);
+	dns_answer = "::1";
+	rest(70);
+	assert_in_range(dns_asked, 2, 4);
+	assert_string_equal(name_addresses(n), "::1");
+	assert_ptr_equal(resolver_name(resolver, STR("WeChat.Test")), n);
+}
+
+static void the_last_good_addresses_outlive_the_name_service(void **state)
+{
+	struct name_wait w;
+
+	(void)state;
+	struct name *n = resolver_name(resolver, STR("wechat.test"));
+	name_wait(n, &w, on_ready);
+	loop_run(loop);
+	dns_answer = NULL;
+	rest(100);
+	assert_true(dns_asked >= 3);
+	assert_string_equal(name_addresses(n), "127.0.0.1");
+}
+
+static void who_waits_hears_of_a_failure_too(void **state)
+{
+	struct name_wait w;
+
+	(void)state;
+	dns_answer = NULL;
+	struct name *n = resolver_name(resolver, STR("wechat.test"));
+	name_wait(n, &w, on_ready);
+	loop_run(loop);
+	assert_null(name_addresses(n));
+	dns_answer = "127.0.0.1";
+	rest(60);
+	assert_string_equal(name_addresses(n), "127.0.0.1");
+}
+
+static void a_real_address_comes_from_the_system(void **state)
+{
+	int (*fake)(const char *, const char *, const struct addrinfo *, struct addrinfo **) =
+		resolve_getaddrinfo;
+	struct name_wait w;
+
+	(void)state;
+	resolve_getaddrinfo = getaddrinfo;
+	struct name *n = resolver_name(resolver, STR("localhost"));
+	name_wait(n, &w, on_ready);
+	loop_run(loop);
+	assert_non_null(name_addresses(n));
+	assert_true(strstr(name_addresses(n), "127.0.0.1") != NULL ||
+		    strstr(name_addresses(n), "::1") != NULL);
+	resolver_destroy(resolver);
+	resolver = resolver_create(loop);
+	resolve_getaddrinfo = fake;
+}
+
+/* The same through the HTTP client. */
+
+static struct http *http;
+static struct http_call call;
+static char url[128];
+
+static void on_done(struct http_call *c)
+{
+	(void)c;
+	loop_stop(loop);
+}
+
+static void begin(const struct server *s, const char *path)
+{
+	snprintf(url, sizeof url, "https://wechat.test:%d%s", s->port, path);
+	call = (struct http_call){ .url = { url, strlen(url) } };
+	http_start(http, &call, on_done);
+}
+
+static enum err ask(const struct server *s, const char *path)
+{
+	begin(s, path);
+	loop_run(loop);
+	enum err err = call.err;
+	http_call_finish(&call);
+	return err;
+}
+
+static void start_http(int connect_ms)
+{
+	const struct http_conf conf = { ca_path, connect_ms, 2000 };
+
+	assert_int_equal(http_create(loop, &conf, &http), OK);
+}
+
+static void calls_wait_for_the_first_answer(void **state)
+{
+	struct server s = server_start(&(struct server_conf){ .tls = tls });
+
+	(void)state;
+	start_http(1000);
+	dns_delay_ms = 50;
+	assert_int_equal(ask(&s, "/echo/x"), OK);
+	assert_int_equal(ask(&s, "/echo/x"), OK);
+	http_destroy(http);
+	server_stop(&s);
+}
+
+static void calls_do_not_wait_for_ever(void **state)
+{
+	struct server s = server_start(&(struct server_conf){ .tls = tls });
+
+	(void)state;
+	start_http(100);
+	dns_delay_ms = 300;
+	int64_t began = clock_boot_ms();
+	assert_int_equal(ask(&s, "/echo/x"), ERR_CONNECT);
+	assert_in_range(clock_boot_ms() - began, 95, 250);
+	begin(&s, "/echo/x");
+	http_cancel(&call);
+	rest(400);
+	assert_int_equal(http_in_flight(http), 0);
+	assert_int_equal(s.seen->requests, 0);
+	assert_int_equal(ask(&s, "/echo/x"), OK);
+	dns_delay_ms = 0;
+	http_destroy(http);
+	server_stop(&s);
+}
+
+static void a_dead_name_service_is_told_at_once(void **state)
+{
+	struct server s = server_start(&(struct server_conf){ .tls = tls });
+
+	(void)state;
+	start_http(1000);
+	dns_answer = NULL;
+	int64_t began = clock_boot_ms();
+	assert_int_equal(ask(&s, "/echo/x"), ERR_CONNECT);
+	assert_in_range(clock_boot_ms() - began, 0, 200);
+	dns_answer = "127.0.0.1";
+	assert_int_equal(ask(&s, "/echo/x"), OK);
+	http_destroy(http);
+	server_stop(&s);
+}
+
+/* New connections all the time, while no lookup ever ends. */
+static void a_hung_name_service_hurts_nobody(void **state)
+{
+	struct server s = server_start(&(struct server_conf){ .tls = tls });
+
+	(void)state;
+	start_http(1000);
+	assert_int_equal(ask(&s, "/echo/x"), OK);
+	dns_delay_ms = 100 * 1000;
+	rest(60);
+	int asked = dns_asked;
+	for (int i = 0; i < 30; i++) {
+		int64_t began = clock_boot_ms();
+
+		assert_int_equal(ask(&s, "/nothing"), ERR_LOST);
+		assert_in_range(clock_boot_ms() - began, 0, 100);
+	}
+	assert_int_equal(s.seen->connections, 30);
+	assert_int_equal(dns_asked, asked);
+	http_destroy(http);
+	dns_delay_ms = 0;
+	server_stop(&s);
+}
+
+static void new_connections_go_to_the_new_address(void **state)
+{
+	struct server first = server_start(&(struct server_conf){ .tls = tls });
+	struct server other = server_start(
+		&(struct server_conf){ .tls = tls, .address = "127.0.0.2", .port = first.port });
+
+	(void)state;
+	start_http(1000);
+	assert_int_equal(ask(&first, "/nothing"), ERR_LOST);
+	assert_int_equal(ask(&first, "/echo/kept"), OK);
+	dns_answer = "127.0.0.2";
+	rest(80);
+	assert_int_equal(ask(&first, "/nothing"), ERR_LOST);
+	assert_int_equal(first.seen->requests, 3);
+	assert_int_equal(ask(&first, "/echo/moved"), OK);
+	assert_int_equal(first.seen->requests, 3);
+	assert_int_equal(other.seen->requests, 1);
+	http_destroy(http);
+	server_stop(&first);
+	server_stop(&other);
+}
+
+static int set_up_group(void **state)
+{
+	(void)state;
+	crypt_setup();
+	resolve_getaddrinfo = fake_getaddrinfo;
+	root = identity_create((struct wish){ .name = "root", .ca = true });
+	leaf = identity_create(
+		(struct wish){ .name = "leaf", .san = "DNS:wechat.test", .issuer = &root });
+	identity_write(&root, ca_path);
+	tls = identity_tls(&leaf, NULL);
+	return 0;
+}
+
+static int tear_down_group(void **state)
+{
+	(void)state;
+	SSL_CTX_free(tls);
+	identity_free(&leaf);
+	identity_free(&root);
+	unlink(ca_path);
+	return 0;
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_name_is_looked_up_at_once_and_again),
+		TEST(the_last_good_addresses_outlive_the_name_service),
+		TEST(who_waits_hears_of_a_failure_too),
+		TEST(a_real_address_comes_from_the_system),
+		TEST(calls_wait_for_the_first_answer),
+		TEST(calls_do_not_wait_for_ever),
+		TEST(a_dead_name_service_is_told_at_once),
+		TEST(a_hung_name_service_hurts_nobody),
+		TEST(new_connections_go_to_the_new_address),
+	};
+
+	return cmocka_run_group_tests(tests, set_up_group, tear_down_group);
+}
