@@ -17,7 +17,8 @@
 struct fcgi;
 
 struct fcgi_conf {
-	void    (*handle)(struct req *r);  /* gets every request; ends it by a reply, now or later */
+	/* gets every request after req_read_params(); ends it by a reply, now or later */
+	void    (*handle)(struct req *r);
 	void     *app;                     /* becomes req.app */
 	unsigned  in_flight_max;           /* more are answered 503 at once */
 	int       request_ms;              /* from a request's first byte to its last */
@@ -25,7 +26,11 @@ struct fcgi_conf {
 };
 
 /*
- * listen_fd is made non-blocking and stays the caller's.  conf is copied.
+ * listen_fd is made non-blocking and stays the caller's.  conf is copied.  From
+ * here on SIGPIPE is ignored, as libfcgi uses write().  The environment variable
+ * FCGI_WEB_SERVER_ADDRS, when set, lists the addresses from which TCP connections
+ * are taken: ERR_SYNTAX if one of them is none.  ERR_SYSTEM: no descriptors, or
+ * net.core.wmem_max is too small for one request.
  */
 enum err fcgi_create(struct loop *l, int listen_fd, const struct fcgi_conf *conf,
 		     struct fcgi **ret_fcgi) MUST_CHECK;
@@ -40,8 +45,12 @@ void fcgi_drain(struct fcgi *f, void (*drained)(void *app));
 void fcgi_destroy(struct fcgi *f);
 
 struct fcgi_stats {
-	uint64_t accepted, requests, refused, aborted;  /* since the start */
-	unsigned connections, in_flight;                /* now */
+	/* since the start */
+	uint64_t accepted, requests;
+	uint64_t refused;  /* connections for their address, their bytes or their slowness; requests over a limit */
+	uint64_t aborted;  /* the web server had gone, or did not take the answer */
+	/* now */
+	unsigned connections, in_flight;
 };
 void fcgi_stats(const struct fcgi *f, struct fcgi_stats *ret);
 

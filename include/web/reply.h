@@ -11,6 +11,9 @@
 #include "base/reason.h"
 #include "web/request.h"
 
+/* The longest body of an answer, in bytes; a longer one is answered with 500. */
+enum { REPLY_MAX = 64 * 1024 };
+
 /* What can be wrong with a request before it means anything. */
 /*        id                    status  word                   for the user: zh, en                */
 #define WEB_REASON_LIST(X)                                                                         \
@@ -29,6 +32,11 @@ enum web_reason { WEB_REASON_LIST(REASON_ENUM_ROW) WEB_REASON_NR };
 #undef REASON_ENUM_ROW
 
 const struct reason *web_reason(enum web_reason id);
+
+/*
+ * Before any of these, r->reply.retry_after (seconds) and r->reply.allow may be
+ * set; they become the headers Retry-After and Allow.
+ */
 
 /*
  * Starts the answer: ec, em, errcode, errmsg, reason.  text replaces the row's

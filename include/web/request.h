@@ -14,6 +14,7 @@
 #include "base/json_in.h"
 #include "base/json_out.h"
 #include "base/log.h"
+#include "base/reason.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -21,13 +22,14 @@
 
 /* Limits; what is over them is answered with 413 or 431. */
 enum {
-	REQ_MAX = 64 * 1024,      /* all records of one request, in bytes */
+	REQ_PARAMS_MAX = 65535,   /* all parameters with their lengths: what one record holds */
 	REQ_PARAM_NR = 128,
 	REQ_PARAM_NAME_MAX = 256,
 	REQ_PARAM_VALUE_MAX = 8192,
 	REQ_BODY_MAX = 16 * 1024,
 	REQ_FIELD_NR = 64,        /* fields of body and query together */
 	REQ_ARENA_MAX = 256 * 1024,
+	REQ_ID_MAX = 64,          /* X-Request-Id */
 };
 
 /* A FastCGI parameter. */
@@ -53,8 +55,9 @@ struct req {
 	struct str    body;
 	struct field *fields;        /* after req_read_fields() */
 	size_t        field_nr;
-	bool          english;       /* Accept-Language prefers it */
-	int64_t       started;       /* boot clock */
+	bool          english;       /* Accept-Language prefers it over Chinese */
+	bool          sandbox;       /* the answer is marked so: set by the handler */
+	int64_t       started;       /* boot clock; set by req_read_params() */
 	void         *app;           /* what fcgi_conf.app said */
 
 	/* filled by handlers for the one log line of this request */
@@ -73,20 +76,30 @@ struct req {
 	void (*end)(struct req *r, struct str head, struct str body);
 };
 
-/* The value of a parameter; p is NULL if it was not sent. */
+/* The value of a parameter, the first of them; p is NULL if it was not sent. */
 struct str req_param(const struct req *r, const char *name);
 
 /*
- * Takes id, method, path, endpoint and language out of the parameters.  OK, or
- * ERR_REFUSED when one that counts was sent twice or is missing.
+ * The same for a name that only the configuration knows and a decision rests on.
+ * ERR_REFUSED when it was sent twice: one of them may be the client's.
+ */
+enum err req_param_once(const struct req *r, const char *name, struct str *ret_value) MUST_CHECK;
+
+/*
+ * Takes id, method, path, endpoint and language out of the parameters and opens
+ * the log line.  ERR_REFUSED when a parameter that counts (the method, the path,
+ * all that is about the body, the caller and BENREN_*) was sent twice or is
+ * missing, or CONTENT_LENGTH is not the length of the body; the request can be
+ * answered then, too.
  */
 enum err req_read_params(struct req *r) MUST_CHECK;
 
 /*
  * Reads the fields: the query string, and the body by its Content-Type
- * (application/json or application/x-www-form-urlencoded; no body, no type).
- * On failure *ret_why is a row of web/reply.h and *ret_hint a sentence for the
- * client developer (in the arena).  A field named twice is refused, wherever.
+ * (application/json or application/x-www-form-urlencoded; no body, no type).  The
+ * body of a GET means nothing and is not looked at.  On failure *ret_why is a row
+ * of web/reply.h and *ret_hint a sentence for the client developer (in the arena).
+ * A field named twice is refused, wherever, and in whichever of its two spellings.
  */
 enum err req_read_fields(struct req *r, const struct reason **ret_why,
 			 const char **ret_hint) MUST_CHECK;

@@ -1,1 +1,0 @@
-/* placeholder until the layer has its first file */ extern int web_placeholder; int web_placeholder;
