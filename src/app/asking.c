@@ -15,6 +15,8 @@ static enum progress refuse(struct asking *a, const struct reason *why, const ch
 {
 	a->why = why;
 	a->hint = hint;
+	if (why->status == 503)
+		a->req->reply.retry_after = 2;
 	return DONE;
 }
 

@@ -195,13 +195,14 @@ static void call_step(struct wx_call *c)
 				flow_move(&c->flow, ENDED);
 				continue;
 			}
-			if (!wx_breaker_allows(c->wx)) {
-				fail(c, ERR_BUSY, CLASS_RETRY, "breaker_open");
+			if (!write_url(c)) {
+				fail(c, ERR_NOMEM, CLASS_RETRY, "no_memory");
 				flow_move(&c->flow, ENDED);
 				continue;
 			}
-			if (!write_url(c)) {
-				fail(c, ERR_NOMEM, CLASS_RETRY, "no_memory");
+			/* Last: whom it lets through has to report back. */
+			if (!wx_breaker_allows(c->wx)) {
+				fail(c, ERR_BUSY, CLASS_RETRY, "breaker_open");
 				flow_move(&c->flow, ENDED);
 				continue;
 			}
@@ -223,7 +224,7 @@ static void call_step(struct wx_call *c)
 			c->done(c); /* frees c: touch nothing after this */
 			return;
 		default:
-			ensure(!"state");
+			ensure(false && "state");
 		}
 	}
 }

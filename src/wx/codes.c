@@ -134,7 +134,7 @@ static const struct wx_code codes[] = {
 	{ FACE, 90023, "phone_old_code", CLASS_DEVICE, SAY_AGAIN, "a number of an older revision" },
 	{ FACE, 90024, "phone_old_code", CLASS_DEVICE, SAY_AGAIN, "a number of an older revision" },
 	{ FACE, 90025, "phone_old_code", CLASS_DEVICE, SAY_AGAIN, "a number of an older revision" },
-	{ PHONE, -1, "phone_failed", CLASS_DEVICE, SAY_AGAIN, "the phone's call failed without saying why" },
+	{ PHONE | WX_IDENTIFY_RET, -1, "phone_failed", CLASS_DEVICE, SAY_AGAIN, "the phone's call failed without saying why" },
 
 	/* --- errcode: face verification --------------------------------------------- */
 	{ ERR, 84001, "invalid_result", CLASS_START_AGAIN, SAY_AGAIN, "verify_result is wrong or expired, or the access token is another appid's" },

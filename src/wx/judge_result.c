@@ -67,13 +67,15 @@ static enum progress make_claim(struct judge_flow *f)
 static enum progress note_claim(struct judge_flow *f)
 {
 	const struct verdict *v = &f->op->verdict;
+	enum judge_outcome outcome = f->op->outcome;
+	bool bound = outcome == JUDGE_ENDED || outcome == JUDGE_USED;
 
 	f->claim.lease_until = 0;
 	f->claim.session = f->key;
 	f->claim.class = (uint8_t)v->class;
 	f->claim.code = v->code;
 	strncpy(f->claim.word, v->word, sizeof f->claim.word - 1);
-	return put_claim(f, f->op->outcome == JUDGE_ENDED ? CLAIM_BOUND : CLAIM_REFUSED);
+	return put_claim(f, bound ? CLAIM_BOUND : CLAIM_REFUSED);
 }
 
 static enum progress drop_claim(struct judge_flow *f)

@@ -180,7 +180,7 @@ static void open_step(struct open_flow *f)
 			f->op->done(f->op); /* the arena goes: touch nothing after this */
 			return;
 		default:
-			ensure(!"state");
+			ensure(false && "state");
 		}
 	}
 }

@@ -98,10 +98,10 @@ void session_move(struct session *s, enum session_state to)
 		s->rec.ended_wall = clock_wall_ms();
 }
 
-/* A record and its sealed part belong together: the nonce is in both. */
+/* The open part is authenticated with the sealed one: nobody writes a state into it. */
 static struct str seal_context(const struct session_record *rec)
 {
-	return (struct str){ (const char *)rec->nonce, sizeof rec->nonce };
+	return (struct str){ (const char *)rec, sizeof *rec };
 }
 
 void session_pack(struct crypt *c, const struct session *s, struct store_op *op)

@@ -68,7 +68,7 @@ struct token {
 	struct store_op op;      /* READ, LEASE, KEEP */
 	struct store_op renewal; /* CALL */
 	bool renewing, answered; /* a renewal is under way; the call ended meanwhile */
-	bool force;              /* CALL: this one is a force_refresh */
+	bool force, same;        /* CALL: a force_refresh; it brought the refused one again */
 	struct http_call http;
 	struct timer timer;      /* CALL: renew the lease; REST: look again */
 	struct task start;       /* wakes the keeper when nobody is inside token_get() */
@@ -194,7 +194,7 @@ static bool may_force(const struct token_record *rec, int64_t now)
 
 static void count_force(struct token_record *rec, int64_t now)
 {
-	if (now - rec->force_day >= DAY_MS) {
+	if (rec->force_count == 0 || now - rec->force_day >= DAY_MS) {
 		rec->force_day = now;
 		rec->force_count = 0;
 	}
@@ -282,7 +282,8 @@ static void accept(struct token *t, struct str value, int64_t seconds)
 
 	memcpy(text, value.p, value.len);
 	struct digest hash = token_hash(t, text);
-	if (digest_equal(&hash, &rec->refused)) {
+	t->same = digest_equal(&hash, &rec->refused);
+	if (t->same) {
 		refuse(t, 40001, "same_token", "WeChat gave the token that it refused before",
 		       STR_NONE);
 	} else {
@@ -304,8 +305,8 @@ static void read_answer(struct token *t, const struct json *root)
 
 	if (errcode != NULL && errcode->type == JSON_INT && errcode->num != 0)
 		refuse_errcode(t, root, errcode->num);
-	else if (value == NULL || !token_text(value->str) || seconds == NULL || seconds->num < 1 ||
-		 seconds->num > 86400)
+	else if (value == NULL || !token_text(value->str) || seconds == NULL ||
+		 seconds->num <= MARGIN_MS / 1000 || seconds->num > 86400)
 		refuse(t, 0, "bad_answer", "WeChat's answer holds no usable access_token",
 		       STR_NONE);
 	else
@@ -317,7 +318,7 @@ static bool try_force(struct token *t)
 {
 	int64_t now = store_now(t->wx->store);
 
-	if (t->force || t->rec.errcode != 40001 || usable(&t->rec, now) || !may_force(&t->rec, now))
+	if (t->force || !t->same || !may_force(&t->rec, now))
 		return false;
 	count_force(&t->rec, now);
 	t->force = true;
@@ -330,6 +331,7 @@ static void take_answer(struct token *t)
 	struct json *root = NULL;
 	struct json_error error;
 
+	t->same = false;
 	arena_init(&arena, 4 * HTTP_ANSWER_MAX);
 	wx_breaker_report(t->wx, t->http.err == OK && t->http.status < 500);
 	if (t->http.err != OK)
@@ -500,7 +502,7 @@ static void keeper_step(struct token *t)
 			keeper_end(t, usable(&t->rec, store_now(t->wx->store)) ? OK : ERR_REFUSED);
 			return;
 		default:
-			ensure(!"state");
+			ensure(false && "state");
 		}
 	}
 }
@@ -515,7 +517,7 @@ static void on_start(struct task *task)
 
 static void keeper_start(struct token *t)
 {
-	if (t->flow.state == IDLE)
+	if (t->flow.state == IDLE && list_empty(&t->start.link))
 		loop_defer(t->wx->loop, &t->start, on_start);
 }
 
@@ -531,6 +533,7 @@ struct token *token_create(struct wx *wx, const struct conf_app *app)
 	t->flow.def = keeper_def;
 	t->key = crypt_hmac(wx->crypt, "token-key", &appid, 1);
 	list_init(&t->waiters);
+	list_init(&t->start.link);
 	timer_init(wx->loop, &t->timer, on_timer);
 	return t;
 }
@@ -539,7 +542,9 @@ void token_destroy(struct token *t)
 {
 	if (t == NULL)
 		return;
-	ensure(list_empty(&t->waiters));
+	t->err = ERR_TIMEOUT;
+	tell_waiters(t); /* a worker may stop before its first token has come */
+	list_remove(&t->start.link);
 	if (t->flow.state == CALL)
 		http_cancel(&t->http);
 	http_call_finish(&t->http);

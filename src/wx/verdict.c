@@ -1,6 +1,8 @@
 /* The verdict.  Read this file first if you want to know whether to trust benren. */
 #include "wx/verdict.h"
 
+#include <limits.h>
+
 static struct verdict unusable(const char *word)
 {
 	return (struct verdict){ VERDICT_NONE, CLASS_UPSTREAM, word, 0 };
@@ -11,6 +13,12 @@ static struct verdict failed(enum wx_class class, const char *word)
 	return (struct verdict){ VERDICT_FAILED, class, word, 0 };
 }
 
+/* A number that no int holds is not shown, lest it be shown as another one. */
+static int shown(int64_t n)
+{
+	return n >= INT_MIN && n <= INT_MAX ? (int)n : 0;
+}
+
 /* The call was refused: some numbers end the session, most say nothing about it. */
 static struct verdict refused(int64_t errcode)
 {
@@ -18,7 +26,7 @@ static struct verdict refused(int64_t errcode)
 	bool final = c->class == CLASS_START_AGAIN || c->class == CLASS_IDENTITY;
 
 	return (struct verdict){ final ? VERDICT_FAILED : VERDICT_NONE, c->class, c->word,
-				 (int)errcode };
+				 shown(errcode) };
 }
 
 /* A result other than the pass of this generation. */
@@ -27,8 +35,8 @@ static struct verdict not_passed(enum wx_family family, int64_t ret)
 	const struct wx_code *c = wx_code(family, ret);
 
 	if (c->class == CLASS_PENDING)
-		return (struct verdict){ VERDICT_PENDING, c->class, c->word, (int)ret };
-	return (struct verdict){ VERDICT_FAILED, c->class, c->word, (int)ret };
+		return (struct verdict){ VERDICT_PENDING, c->class, c->word, shown(ret) };
+	return (struct verdict){ VERDICT_FAILED, c->class, c->word, shown(ret) };
 }
 
 struct verdict verdict_of_call(const struct wx_answer *a)
