@@ -47,7 +47,7 @@ void fcgi_destroy(struct fcgi *f);
 struct fcgi_stats {
 	/* since the start */
 	uint64_t accepted, requests;
-	uint64_t refused;  /* connections for their address, their bytes or their slowness; requests over a limit */
+	uint64_t refused;  /* connections: address, bytes, slowness; requests: form, limits */
 	uint64_t aborted;  /* the web server had gone, or did not take the answer */
 	/* now */
 	unsigned connections, in_flight;

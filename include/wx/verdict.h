@@ -11,10 +11,11 @@
 #include "wx/session.h"
 
 enum verdict_kind {
+	VERDICT_NONE,    /* the answer decides nothing: the session stays as it is.  The
+			  * first, so that a verdict nobody made is none */
 	VERDICT_PASSED,  /* final */
 	VERDICT_FAILED,  /* final */
 	VERDICT_PENDING, /* ask again: the user has not finished */
-	VERDICT_NONE,    /* the answer decides nothing: the session stays as it is */
 };
 
 struct verdict {

@@ -171,6 +171,7 @@ static int start(struct worker *w)
 	return open_fcgi(w);
 }
 
+/* Also of a worker that did not get far: what was never made is NULL. */
 static void finish(struct worker *w)
 {
 	fcgi_destroy(w->fcgi);
@@ -198,7 +199,7 @@ int worker_run(const struct conf *conf)
 		wx_warm_up(w.wx);
 		loop_run(w.loop);
 		log_text(LOG_INFO, "stopped", "drained");
-		finish(&w);
 	}
+	finish(&w);
 	return status;
 }

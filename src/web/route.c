@@ -51,12 +51,16 @@ static bool allows(const struct methods *m, struct str method)
 	       (m->post && str_is(method, "POST"));
 }
 
-static void start(const struct route *row, struct req *r)
+/* Where GET is not taken, nothing may stand in the URL: it ends up in access logs. */
+static void start(const struct route *row, const struct methods *m, struct req *r)
 {
 	const struct reason *why;
 	const char *hint;
 
-	if ((row->flags & ROUTE_FIELDS) != 0 && req_read_fields(r, &why, &hint) != OK)
+	if (!m->get && req_param(r, "QUERY_STRING").len > 0)
+		reply_reason(r, web_reason(REASON_BAD_REQUEST),
+			     "send the fields in the body, not in the URL, which web servers log");
+	else if ((row->flags & ROUTE_FIELDS) != 0 && req_read_fields(r, &why, &hint) != OK)
 		reply_reason(r, why, hint);
 	else
 		row->start(r);
@@ -75,7 +79,7 @@ void route_request(const struct route_conf *conf, struct req *r)
 		log_word(r->log, "endpoint", row->endpoint);
 	struct methods m = methods_of(conf, row->flags);
 	if (allows(&m, r->method)) {
-		start(row, r);
+		start(row, &m, r);
 		return;
 	}
 	r->reply.allow = m.allow;

@@ -27,7 +27,8 @@ static int route(struct try *t, const struct route_conf *conf, const char *metho
 {
 	try_init(t);
 	try_method_path(t, method, path);
-	try_param(t, "QUERY_STRING", "a=1");
+	try_param(t, "CONTENT_TYPE", "application/json");
+	t->req.body = STR("{\"a\":1}");
 	assert_int_equal(req_read_params(&t->req), OK);
 	route_request(conf, &t->req);
 	assert_int_equal(t->answers, 1);
@@ -136,6 +137,35 @@ static void fields_are_read_only_where_the_route_asks(void **state)
 	try_finish(&t);
 }
 
+static void fields_in_the_url_are_refused_where_get_is_not_taken(void **state)
+{
+	static const struct {
+		const char *path;
+		bool accept_get;
+		int status;
+	} rows[] = {
+		{ "/verify", true, 400 },
+		{ "/identify", false, 400 },
+		{ "/identify", true, 200 },
+		{ "/both", false, 200 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct route_conf conf = { routes, "", rows[i].accept_get };
+		struct try t;
+		try_init(&t);
+		try_method_path(&t, "POST", rows[i].path);
+		try_param(&t, "QUERY_STRING", "name=a");
+		assert_int_equal(req_read_params(&t.req), OK);
+		route_request(&conf, &t.req);
+		assert_int_equal(t.answers, 1);
+		if (atoi(t.head + strlen("Status: ")) != rows[i].status)
+			fail_msg("%s: %s", rows[i].path, t.head);
+		try_finish(&t);
+	}
+}
+
 static void fields_that_cannot_be_read_never_reach_the_handler(void **state)
 {
 	struct route_conf conf = { routes, "", false };
@@ -159,6 +189,7 @@ int main(void)
 		cmocka_unit_test(a_get_where_post_is_due_is_told_how),
 		cmocka_unit_test(the_prefix_must_stand_before_the_endpoint_when_it_is_set),
 		cmocka_unit_test(fields_are_read_only_where_the_route_asks),
+		cmocka_unit_test(fields_in_the_url_are_refused_where_get_is_not_taken),
 		cmocka_unit_test(fields_that_cannot_be_read_never_reach_the_handler),
 	};
 
