@@ -152,19 +152,46 @@ static void check_app(struct conf *c, unsigned i)
 	read_secret(c, app);
 }
 
-static bool is_loopback_http(struct str host)
+static struct str behind(struct str s, size_t n)
 {
-	return str_starts(host, STR("http://127.")) || str_starts(host, STR("http://[::1]"));
+	return (struct str){ s.p + n, s.len - n };
+}
+
+/* https://name[:port], or http:// to a loopback address; http_prepare() reads it closely. */
+static bool is_host(struct str host)
+{
+	const struct str tls = STR("https://"), v4 = STR("http://127."), v6 = STR("http://[::1]");
+
+	if (str_starts(host, tls))
+		return host.len > tls.len &&
+		       str_only(behind(host, tls.len), "0123456789abcdefghijklmnopqrstuvwxyz"
+						       "ABCDEFGHIJKLMNOPQRSTUVWXYZ.-_:[]");
+	if (str_starts(host, v4))
+		return str_only(behind(host, v4.len), "0123456789.:");
+	return str_starts(host, v6) && str_only(behind(host, v6.len), "0123456789:");
+}
+
+/* The documented ones. */
+static bool is_wechats(struct str host)
+{
+	static const char *const hosts[] = {
+		"https://api.weixin.qq.com",    "https://api2.weixin.qq.com",
+		"https://sh.api.weixin.qq.com", "https://sz.api.weixin.qq.com",
+		"https://hk.api.weixin.qq.com",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+		if (str_is(host, hosts[i]))
+			return true;
+	return false;
 }
 
 static void check_host(struct conf *c)
 {
 	struct str host = str_of(c->wechat.host);
-	bool wechats =
-		str_starts(host, STR("https://")) && str_ends(host, STR("api.weixin.qq.com"));
+	bool wechats = is_wechats(host);
 
-	if (str_ends(host, STR("/")) ||
-	    (!str_starts(host, STR("https://")) && !is_loopback_http(host)))
+	if (!is_host(host))
 		conf_complain(c, 0,
 			      "wechat.host must be https://name[:port] without a path (http:// "
 			      "only to a loopback address), not \"%s\"",
@@ -197,11 +224,12 @@ void conf_check(struct conf *c)
 /* Written whole under another name, then linked: a reader never sees half a key. */
 static bool make_key_file(const char *path)
 {
-	unsigned char key[CRYPT_KEY_SIZE];
-	char temporary[CONF_PATH_MAX];
+	unsigned char key[CRYPT_KEY_SIZE], random[8];
+	char temporary[CONF_PATH_MAX], suffix[2 * sizeof random + 1];
 
-	if (snprintf(temporary, sizeof temporary, "%s.%d", path, (int)getpid()) >=
-	    (int)sizeof temporary)
+	crypt_random(random, sizeof random);
+	str_hex(suffix, random, sizeof random);
+	if (snprintf(temporary, sizeof temporary, "%s.%s", path, suffix) >= (int)sizeof temporary)
 		return false;
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)

@@ -204,10 +204,11 @@ static bool surrogates_paired(struct str s, size_t *ret_at)
 	return true;
 }
 
-static const char *parse_with(struct reader *r, struct str text)
+static const char *parse_with(struct reader *r, struct str text, size_t *ret_at)
 {
 	yajl_status status = yajl_parse(r->yajl, (const unsigned char *)text.p, text.len);
 
+	*ret_at = yajl_get_bytes_consumed(r->yajl);
 	if (status == yajl_status_ok)
 		status = yajl_complete_parse(r->yajl);
 	if (r->what != NULL)
@@ -235,8 +236,7 @@ enum err json_parse(struct arena *a, struct str text, unsigned flags, struct jso
 	r.yajl = yajl_alloc(&callbacks, &funcs, &r);
 	yajl_config(r.yajl, yajl_dont_validate_strings, 1);
 	yajl_config(r.yajl, yajl_allow_comments, (flags & JSON_COMMENTS) != 0 ? 1 : 0);
-	ret_error->what = parse_with(&r, text);
-	ret_error->at = yajl_get_bytes_consumed(r.yajl);
+	ret_error->what = parse_with(&r, text, &ret_error->at);
 	yajl_free(r.yajl);
 
 	if (arena_failed(a))

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -42,11 +44,27 @@ enum err log_open(const char *file, enum log_level least, bool sandbox)
 	return log_reopen();
 }
 
+/*
+ * Standard error, so that writing never waits.  A pipe is opened once more, because
+ * O_NONBLOCK on what others hold too would be theirs as well.
+ */
+static int open_stderr(void)
+{
+	struct stat st;
+	int fd = -1;
+
+	if (fstat(STDERR_FILENO, &st) == 0 && S_ISFIFO(st.st_mode))
+		fd = open("/proc/self/fd/2", O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+	return fd < 0 ? STDERR_FILENO : fd;
+}
+
 enum err log_reopen(void)
 {
-	int fd = STDERR_FILENO;
+	int fd;
 
-	if (out.file != NULL) {
+	if (out.file == NULL) {
+		fd = open_stderr();
+	} else {
 		fd = open(out.file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640);
 		if (fd < 0)
 			return ERR_SYSTEM;
@@ -142,9 +160,11 @@ static void write_line(struct str text)
 
 	memcpy(line, text.p, text.len);
 	line[text.len] = '\n';
-	do
-		n = write(out.fd, line, text.len + 1);
-	while (n < 0 && errno == EINTR);
+	do {
+		n = send(out.fd, line, text.len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n < 0 && errno == ENOTSOCK)
+			n = write(out.fd, line, text.len + 1);
+	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)text.len + 1)
 		out.dropped++;
 	mem_free(line);

@@ -95,14 +95,21 @@ void judge_outcome(struct judge_flow *f, enum judge_outcome outcome, enum wx_cla
 		   const char *word)
 {
 	f->op->outcome = outcome;
-	f->op->verdict.class = class;
-	f->op->verdict.word = word;
+	f->op->verdict = (struct verdict){ VERDICT_NONE, class, word, 0 };
 }
 
 void judge_undecided(struct judge_flow *f, enum err store_err)
 {
 	judge_outcome(f, JUDGE_UNDECIDED, CLASS_RETRY,
 		      store_err == ERR_FULL ? "store_full" : "store_busy");
+}
+
+bool judge_store_away(struct judge_flow *f)
+{
+	if (f->store.err == OK || f->store.err == ERR_NOT_FOUND)
+		return false;
+	judge_undecided(f, ERR_BUSY);
+	return true;
 }
 
 static void on_start(struct task *task)

@@ -71,4 +71,7 @@ void judge_outcome(struct judge_flow *f, enum judge_outcome outcome, enum wx_cla
 		   const char *word);
 void judge_undecided(struct judge_flow *f, enum err store_err);
 
+/* The read failed, which is not the same as "there is none": then it is undecided. */
+bool judge_store_away(struct judge_flow *f);
+
 #endif

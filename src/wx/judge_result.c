@@ -107,10 +107,8 @@ static void outcome_of_ended(struct judge_flow *f)
 /* The session that the client named: may it still be judged? */
 static unsigned on_named(struct judge_flow *f)
 {
-	if (f->store.err == ERR_BUSY) {
-		judge_undecided(f, ERR_BUSY);
+	if (judge_store_away(f))
 		return ENDED;
-	}
 	if (!judge_take_session(f)) {
 		judge_outcome(f, JUDGE_UNKNOWN, CLASS_START_AGAIN, "no_session");
 		return ENDED;
@@ -162,9 +160,9 @@ static unsigned on_look(struct judge_flow *f)
 /* The claim leads to the session it ended: the same answer again. */
 static void on_replay(struct judge_flow *f)
 {
-	if (f->store.err == ERR_BUSY)
-		judge_undecided(f, ERR_BUSY);
-	else if (!judge_take_session(f))
+	if (judge_store_away(f))
+		return;
+	if (!judge_take_session(f))
 		judge_outcome(f, JUDGE_EXPIRED, CLASS_START_AGAIN, "expired");
 	else
 		outcome_of_ended(f);
@@ -210,6 +208,7 @@ static unsigned foreign(struct judge_flow *f, const char *word)
 {
 	session_wipe(&f->op->s);
 	f->op->s = (struct session){ .version = 0 };
+	f->op->named = false;
 	judge_outcome(f, JUDGE_FOREIGN, CLASS_START_AGAIN, word);
 	return NOTE;
 }
@@ -218,10 +217,8 @@ static unsigned on_index(struct judge_flow *f)
 {
 	struct digest found;
 
-	if (f->store.err == ERR_BUSY) {
-		judge_undecided(f, ERR_BUSY);
+	if (judge_store_away(f))
 		return RELEASE;
-	}
 	if (f->store.err != OK || index_read(&f->store, &found) != OK)
 		return foreign(f, "unknown_key");
 	if (f->key_known && !digest_equal(&found, &f->key))
@@ -245,10 +242,8 @@ static unsigned judge(struct judge_flow *f)
 
 static unsigned on_bind(struct judge_flow *f)
 {
-	if (f->store.err == ERR_BUSY) {
-		judge_undecided(f, ERR_BUSY);
+	if (judge_store_away(f))
 		return RELEASE;
-	}
 	if (!judge_take_session(f))
 		return foreign(f, "other_caller");
 	f->op->named = true;

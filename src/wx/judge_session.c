@@ -44,10 +44,8 @@ static unsigned on_find(struct judge_flow *f)
 	struct session *s = &f->op->s;
 	int64_t now = store_now(f->wx->store);
 
-	if (f->store.err == ERR_BUSY) {
-		judge_undecided(f, ERR_BUSY);
+	if (judge_store_away(f))
 		return ENDED;
-	}
 	if (!judge_take_session(f) || !names_agree(f)) {
 		judge_outcome(f, JUDGE_UNKNOWN, CLASS_START_AGAIN, "no_session");
 		return ENDED;
@@ -110,11 +108,11 @@ static unsigned on_answer(struct judge_flow *f)
 
 static unsigned on_index(struct judge_flow *f)
 {
+	if (judge_store_away(f))
+		return ENDED;
 	if (f->store.err == OK && index_read(&f->store, &f->key) == OK)
 		return FIND;
 	judge_outcome(f, JUDGE_UNKNOWN, CLASS_START_AGAIN, "no_session");
-	if (f->store.err == ERR_BUSY)
-		judge_undecided(f, ERR_BUSY);
 	return ENDED;
 }
 

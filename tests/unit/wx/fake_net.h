@@ -217,7 +217,7 @@ enum path { STABLE_TOKEN, OPEN_1, QUERY_1, OPEN_2, QUERY_2, LOGIN, PATH_NR };
 
 static const char *const paths[PATH_NR] = {
 	"/cgi-bin/stable_token", "/getuseridkey",    "/getinfo",
-	"/getverifyid",		 "/queryverifyinfo", "/sns/jscode2session",
+	"/getverifyid",          "/queryverifyinfo", "/sns/jscode2session",
 };
 
 struct http_transfer {
@@ -259,7 +259,7 @@ static inline enum path path_of(const char *url)
 	for (int i = 0; i < PATH_NR; i++)
 		if (strstr(url, paths[i]) != NULL)
 			return (enum path)i;
-	print_error("unexpected call of %s\n", url);
+	fprintf(stderr, "unexpected call of %s\n", url);
 	abort();
 }
 
@@ -296,7 +296,8 @@ void http_start(struct http *h, struct http_call *c, void (*done)(struct http_ca
 	struct http_transfer *t = mem_calloc(1, sizeof *t);
 
 	(void)h;
-	snprintf(fake_net.last_url, sizeof fake_net.last_url, "%.*s", (int)c->url.len_, c->url.bytes_);
+	snprintf(fake_net.last_url, sizeof fake_net.last_url, "%.*s", (int)c->url.len_,
+		 c->url.bytes_);
 	snprintf(fake_net.last_body, sizeof fake_net.last_body, "%.*s", (int)c->body.len_,
 		 c->body.len_ == 0 ? "" : c->body.bytes_);
 	enum path path = path_of(fake_net.last_url);
@@ -381,9 +382,11 @@ static inline void fake_start(bool wait)
 	list_init(&fake_net.held);
 	fake_net.by_default[STABLE_TOKEN] = TOKEN_ANSWER("TOKEN-1");
 	fake_net.by_default[OPEN_1] =
-		"{\"errcode\":0,\"errmsg\":\"ok\",\"user_id_key\":\"" USER_ID_KEY "\",\"expires_in\":3600}";
+		"{\"errcode\":0,\"errmsg\":\"ok\",\"user_id_key\":\"" USER_ID_KEY
+		"\",\"expires_in\":3600}";
 	fake_net.by_default[OPEN_2] =
-		"{\"errcode\":0,\"errmsg\":\"ok\",\"verify_id\":\"" USER_ID_KEY "\",\"expires_in\":3600}";
+		"{\"errcode\":0,\"errmsg\":\"ok\",\"verify_id\":\"" USER_ID_KEY
+		"\",\"expires_in\":3600}";
 	fake_net.by_default[LOGIN] = "{\"openid\":\"" USER_OPENID "\",\"session_key\":\"never\"}";
 	wx = wx_create(loop, NULL, &fake_store, keys, &fake_conf);
 }
@@ -425,7 +428,7 @@ static inline void run_for(int ms, const bool *done)
 static inline void run_until(const bool *done)
 {
 	run_for(10000, done);
-	assert_true(*done);
+	ensure(*done);
 }
 
 #endif

@@ -55,26 +55,26 @@ static void names_are_taken_as_they_stand_on_cards(void **state)
 		{ "欧阳娜娜", "欧阳娜娜", "" },
 		{ "阿卜杜拉·买买提", "阿卜杜拉·买买提", "" },
 		{ "迪丽热巴·迪力木拉提", "迪丽热巴·迪力木拉提", "" },
-		{ "阿卜杜拉•买买提", NULL, "name_characters" },  /* U+2022 */
-		{ "阿卜杜拉・买买提", NULL, "name_characters" }, /* U+30FB */
-		{ "阿卜杜拉．买买提", NULL, "name_characters" }, /* U+FF0E */
-		{ "阿卜杜拉‧买买提", NULL, "name_characters" },  /* U+2027 */
-		{ "〇三", "〇三", "" },                           /* U+3007 */
+		{ "阿卜杜拉•买买提", NULL, "name_characters" },     /* U+2022 */
+		{ "阿卜杜拉・买买提", NULL, "name_characters" },    /* U+30FB */
+		{ "阿卜杜拉．买买提", NULL, "name_characters" },    /* U+FF0E */
+		{ "阿卜杜拉‧买买提", NULL, "name_characters" },     /* U+2027 */
+		{ "〇三", "〇三", "" },                             /* U+3007 */
 		{ "\xF0\xA0\x80\x80三", "\xF0\xA0\x80\x80三", "" }, /* U+20000, extension B */
 		{ "\xF0\xAA\x9A\xA5", "\xF0\xAA\x9A\xA5", "" },     /* U+2A6A5 */
 		{ "\xF0\xB2\x8E\xAF", "\xF0\xB2\x8E\xAF", "" },     /* U+323AF, the last */
 		{ "\xF0\xB2\x8E\xB0", NULL, "name_characters" },    /* U+323B0 */
-		{ "㐀䶿", "㐀䶿", "" },                             /* extension A */
+		{ "㐀䶿", "㐀䶿", "" },                         /* extension A */
 		{ "\xE9\xBF\xBF", "\xE9\xBF\xBF", "" },             /* U+9FFF */
 		{ "\xEA\x80\x80", NULL, "name_characters" },        /* U+A000, Yi */
 		{ "\xEF\xA8\x8E\xEF\xA8\xA9", "\xEF\xA8\x8E\xEF\xA8\xA9", "" }, /* U+FA0E, U+FA29 */
-		{ "\xEF\xA4\x80", NULL, "name_characters" },    /* U+F900: NFC would rewrite it */
-		{ "\xEE\xA0\x80", "\xEE\xA0\x80", "" },         /* U+E800, private use */
+		{ "\xEF\xA4\x80", NULL, "name_characters" }, /* U+F900: NFC would rewrite it */
+		{ "\xEE\xA0\x80", "\xEE\xA0\x80", "" },      /* U+E800, private use */
 		{ "John A. Smith", "John A. Smith", "" },
-		{ "José", NULL, "name_characters" },            /* NFC */
-		{ "Jose\xCC\x81", NULL, "name_characters" },    /* NFD */
-		{ "ＡＢＣ", NULL, "name_characters" },          /* fullwidth */
-		{ "张　三", NULL, "name_characters" },          /* U+3000 */
+		{ "José", NULL, "name_characters" },         /* NFC */
+		{ "Jose\xCC\x81", NULL, "name_characters" }, /* NFD */
+		{ "ＡＢＣ", NULL, "name_characters" },       /* fullwidth */
+		{ "张　三", NULL, "name_characters" },       /* U+3000 */
 		{ "张三😀", NULL, "name_characters" },
 		{ "张三1", NULL, "name_characters" },
 		{ "张\n三", NULL, "name_characters" },
@@ -131,9 +131,9 @@ static void names_may_be_long_but_not_endless(void **state)
 		struct identity who;
 		for (unsigned n = 0; n < rows[i].han; n++)
 			strcat(name, "张");
-		assert_string_equal(word_of(identity_read(&arena, str_of(name), STR(GOOD_ID), TODAY,
-							  &who)),
-				    rows[i].word);
+		assert_string_equal(
+			word_of(identity_read(&arena, str_of(name), STR(GOOD_ID), TODAY, &who)),
+			rows[i].word);
 	}
 }
 
@@ -238,7 +238,8 @@ static void every_single_typing_error_is_found(void **state)
 			if (id[i] == c)
 				continue;
 			id[i] = c;
-			assert_non_null(identity_read(&arena, STR("张三"), str_of(id), TODAY, &who));
+			assert_non_null(
+				identity_read(&arena, STR("张三"), str_of(id), TODAY, &who));
 			tried++;
 		}
 	}

@@ -31,8 +31,8 @@ static int tear_down(void **state)
 }
 
 /* The body of an open call for this person, read back. */
-static const struct json *open_body(struct arena *a, int protocol, const char *name,
-				    const char *id, struct session *ret_s, struct json_out *o)
+static const struct json *open_body(struct arena *a, int protocol, const char *name, const char *id,
+				    struct session *ret_s, struct json_out *o)
 {
 	struct identity who = identity_of(name, id);
 	struct digest caller = { { 0 } };
@@ -141,7 +141,8 @@ static void a_query_sends_what_was_stored(void **state)
 	json_close_object(&o);
 	assert_int_equal(json_out_text(&o, &text), OK);
 	snprintf(wanted, sizeof wanted,
-		 "{\"verify_id\":\"%s\",\"out_seq_no\":\"%s\",\"cert_hash\":\"%s\",\"openid\":\"%s\"}",
+		 "{\"verify_id\":\"%s\",\"out_seq_no\":\"%s\",\"cert_hash\":\"%s\",\"openid\":\"%"
+		 "s\"}",
 		 USER_ID_KEY, s.sealed.out_seq_no, s.sealed.cert_hash, USER_OPENID);
 	assert_int_equal(text.len, strlen(wanted));
 	assert_memory_equal(text.p, wanted, text.len);
@@ -152,9 +153,14 @@ static void a_query_sends_what_was_stored(void **state)
 static void no_text_breaks_out_of_the_query(void **state)
 {
 	static const struct str texts[] = {
-		{ "\",\"openid\":\"x", 15 }, { "\r\n\r\nGET / HTTP/1.1", 18 }, { "a\0b", 3 },
-		{ "\xE2\x80\xA8", 3 },       { "\\", 1 },                    { "\\u0022", 6 },
-		{ "}{", 2 },                 { "\x01\x1f\x7f", 3 },
+		{ "\",\"openid\":\"x", 15 },
+		{ "\r\n\r\nGET / HTTP/1.1", 18 },
+		{ "a\0b", 3 },
+		{ "\xE2\x80\xA8", 3 },
+		{ "\\", 1 },
+		{ "\\u0022", 6 },
+		{ "}{", 2 },
+		{ "\x01\x1f\x7f", 3 },
 	};
 	struct session s = opened_session(keys, &apps[PROTOCOL_1_0], USER_OPENID);
 
@@ -194,12 +200,13 @@ static const char *good_answer(int protocol)
 
 	if (protocol == PROTOCOL_2_0)
 		return "{\"errcode\":0,\"errmsg\":\"ok\",\"verify_ret\":10000}";
-	snprintf(text, sizeof text,
-		 "{\"errcode\":0,\"errmsg\":\"ok\",\"identify_ret\":0,\"identify_time\":1795000000,"
-		 "\"validate_data\":\"\",\"openid\":\"%s\",\"user_id_key\":\"%s\","
-		 "\"finish_time\":1795000000,\"id_card_number_md5\":\"%s\",\"name_utf8_md5\":\"%s\","
-		 "\"check_alive_type\":2}",
-		 USER_OPENID, USER_ID_KEY, md5_hex(id, PERSON_ID), md5_hex(name, PERSON_NAME));
+	snprintf(
+		text, sizeof text,
+		"{\"errcode\":0,\"errmsg\":\"ok\",\"identify_ret\":0,\"identify_time\":1795000000,"
+		"\"validate_data\":\"\",\"openid\":\"%s\",\"user_id_key\":\"%s\","
+		"\"finish_time\":1795000000,\"id_card_number_md5\":\"%s\",\"name_utf8_md5\":\"%s\","
+		"\"check_alive_type\":2}",
+		USER_OPENID, USER_ID_KEY, md5_hex(id, PERSON_ID), md5_hex(name, PERSON_NAME));
 	return text;
 }
 
@@ -312,12 +319,47 @@ static void no_single_changed_byte_makes_another_answer_pass(void **state)
 static void a_number_is_a_number_or_the_answer_does_not_pass(void **state)
 {
 	static const char *const values[] = {
-		"\"0\"",  "0.0",  "-0",   "1e-400", "0e0",  "0e1",        "false", "null",
-		"true",   "[]",   "{}",   "[0]",    "00",   "4294967296", "\"\"",  "18446744073709551616",
-		"-1",     "+0",   "0x0",  ".0",     "0.",   "1",          "2",     "10005",
-		"\"10000\"", "10000.0", "1e4", "1E4", "100e2", "010000", "4294977296", "-10000",
-		"9223372036854775807", "9223372036854775808", "99999999999999999999999999999999", "NaN",
-		"\"passed\"", "0 0", "0,\"errcode\":0", "0/**/", "0//\n",
+		"\"0\"",
+		"0.0",
+		"-0",
+		"1e-400",
+		"0e0",
+		"0e1",
+		"false",
+		"null",
+		"true",
+		"[]",
+		"{}",
+		"[0]",
+		"00",
+		"4294967296",
+		"\"\"",
+		"18446744073709551616",
+		"-1",
+		"+0",
+		"0x0",
+		".0",
+		"0.",
+		"1",
+		"2",
+		"10005",
+		"\"10000\"",
+		"10000.0",
+		"1e4",
+		"1E4",
+		"100e2",
+		"010000",
+		"4294977296",
+		"-10000",
+		"9223372036854775807",
+		"9223372036854775808",
+		"99999999999999999999999999999999",
+		"NaN",
+		"\"passed\"",
+		"0 0",
+		"0,\"errcode\":0",
+		"0/**/",
+		"0//\n",
 	};
 
 	(void)state;
@@ -336,11 +378,13 @@ static void a_number_is_a_number_or_the_answer_does_not_pass(void **state)
 		assert_int_not_equal(two.kind, VERDICT_PASSED);
 	}
 	/* J37: the other generation's success */
-	assert_int_equal(verdict_with(PROTOCOL_1_0, "\"identify_ret\":0", "\"identify_ret\":10000").kind,
-			 VERDICT_FAILED);
+	assert_int_equal(
+		verdict_with(PROTOCOL_1_0, "\"identify_ret\":0", "\"identify_ret\":10000").kind,
+		VERDICT_FAILED);
 	assert_int_equal(verdict_with(PROTOCOL_2_0, ":10000", ":0").kind, VERDICT_FAILED);
-	assert_int_equal(verdict_with(PROTOCOL_1_0, "\"identify_ret\":0", "\"verify_ret\":10000").kind,
-			 VERDICT_NONE);
+	assert_int_equal(
+		verdict_with(PROTOCOL_1_0, "\"identify_ret\":0", "\"verify_ret\":10000").kind,
+		VERDICT_NONE);
 }
 
 static void nothing_stands_twice(void **state)
@@ -351,9 +395,11 @@ static void nothing_stands_twice(void **state)
 	} rows[] = {
 		{ PROTOCOL_1_0, "\"identify_ret\":0", "\"identify_ret\":0,\"identify_ret\":10003" },
 		{ PROTOCOL_1_0, "\"identify_ret\":0", "\"identify_ret\":10003,\"identify_ret\":0" },
-		{ PROTOCOL_1_0, "\"identify_ret\":0", "\"identify_ret\":0,\"identify\\u005fret\":0" },
+		{ PROTOCOL_1_0, "\"identify_ret\":0",
+		  "\"identify_ret\":0,\"identify\\u005fret\":0" },
 		{ PROTOCOL_1_0, "\"user_id_key\":", "\"user_id_key\":\"x\",\"user_id_key\":" },
-		{ PROTOCOL_2_0, "\"verify_ret\":10000", "\"verify_ret\":10000,\"verify_ret\":10000" },
+		{ PROTOCOL_2_0, "\"verify_ret\":10000",
+		  "\"verify_ret\":10000,\"verify_ret\":10000" },
 		{ PROTOCOL_2_0, "\"errcode\":0", "\"errcode\":1,\"errcode\":0" },
 	};
 
@@ -367,10 +413,26 @@ static void nothing_stands_twice(void **state)
 static void strange_bytes_make_an_answer_unreadable(void **state)
 {
 	static const char *const tails[] = {
-		"} x", "}{}", "}\n{}", "}]", "/**/}", "}//", ",}", ",\"a\":\"\xC0\xAF\"}",
-		",\"a\":\"\xED\xA0\x80\"}", ",\"a\":\"\xF4\x90\x80\x80\"}", ",\"a\":\"\\ud800\"}",
-		",\"a\":\"\\udc00\\ud800\"}", ",\"a\":\"\\u0000\"}", ",\"a\\u0000\":1}", ",\"a\":\"\x01\"}",
-		",\"a\":\"\r\n\"}", ",\"a\":'x'}", ",a:1}", ",\"a\":\"\x80\"}", ",\"a\":\"\\x\"}",
+		"} x",
+		"}{}",
+		"}\n{}",
+		"}]",
+		"/**/}",
+		"}//",
+		",}",
+		",\"a\":\"\xC0\xAF\"}",
+		",\"a\":\"\xED\xA0\x80\"}",
+		",\"a\":\"\xF4\x90\x80\x80\"}",
+		",\"a\":\"\\ud800\"}",
+		",\"a\":\"\\udc00\\ud800\"}",
+		",\"a\":\"\\u0000\"}",
+		",\"a\\u0000\":1}",
+		",\"a\":\"\x01\"}",
+		",\"a\":\"\r\n\"}",
+		",\"a\":'x'}",
+		",a:1}",
+		",\"a\":\"\x80\"}",
+		",\"a\":\"\\x\"}",
 		",\"a\":[[[[[[[[[]]]]]]]]]}",
 	};
 
@@ -378,9 +440,11 @@ static void strange_bytes_make_an_answer_unreadable(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
 		char text[100];
 		snprintf(text, sizeof text, ":10000%s", tails[i]);
-		assert_string_equal(verdict_with(PROTOCOL_2_0, ":10000}", text).word, "unreadable_answer");
+		assert_string_equal(verdict_with(PROTOCOL_2_0, ":10000}", text).word,
+				    "unreadable_answer");
 		snprintf(text, sizeof text, ":2%s", tails[i]);
-		assert_string_equal(verdict_with(PROTOCOL_1_0, ":2}", text).word, "unreadable_answer");
+		assert_string_equal(verdict_with(PROTOCOL_1_0, ":2}", text).word,
+				    "unreadable_answer");
 	}
 }
 
@@ -419,16 +483,18 @@ static void what_binds_may_come_in_another_case_but_not_otherwise(void **state)
 	md5_hex(lower_hex, PERSON_ID);
 	for (size_t i = 0; i < sizeof upper; i++)
 		upper[i] = (char)(lower_hex[i] >= 'a' && lower_hex[i] <= 'f' ? lower_hex[i] - 32
-									      : lower_hex[i]);
+									     : lower_hex[i]);
 	assert_string_not_equal(upper, lower_hex);
 	assert_int_equal(verdict_with(PROTOCOL_1_0, lower_hex, upper).kind, VERDICT_PASSED);
 
-	static const char *const bad[] = { "",	"0", "x", "g0123456789abcdef0123456789abcde",
+	static const char *const bad[] = { "", "0", "x", "g0123456789abcdef0123456789abcde",
 					   "00000000000000000000000000000000" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		assert_string_equal(verdict_with(PROTOCOL_1_0, lower_hex, bad[i]).word, "other_id");
-		assert_string_equal(verdict_with(PROTOCOL_1_0, USER_ID_KEY, bad[i]).word, "other_key");
-		assert_string_equal(verdict_with(PROTOCOL_1_0, USER_OPENID, bad[i]).word, "other_openid");
+		assert_string_equal(verdict_with(PROTOCOL_1_0, USER_ID_KEY, bad[i]).word,
+				    "other_key");
+		assert_string_equal(verdict_with(PROTOCOL_1_0, USER_OPENID, bad[i]).word,
+				    "other_openid");
 	}
 	/* The MD5 of the number as 18 lower-case characters is another person's. */
 	char small_x[33];
@@ -438,7 +504,8 @@ static void what_binds_may_come_in_another_case_but_not_otherwise(void **state)
 	char name[33];
 	md5_hex(name, PERSON_NAME);
 	assert_string_equal(verdict_with(PROTOCOL_1_0, name, lower_hex).word, "other_name");
-	assert_string_equal(verdict_with(PROTOCOL_1_0, "\"openid\"", "\"open_id\"").word, "unknown_field");
+	assert_string_equal(verdict_with(PROTOCOL_1_0, "\"openid\"", "\"open_id\"").word,
+			    "unknown_field");
 	/* A key of the same text in capitals is another key. */
 	assert_string_equal(
 		verdict_with(PROTOCOL_1_0, USER_ID_KEY, "0123456789ABCDEF0123456789ABCDEF").word,
@@ -457,7 +524,9 @@ static void each_binding_has_to_be_a_text(void **state)
 			char from[64], to[160], text[40];
 			md5_hex(text, i == 2 ? PERSON_NAME : PERSON_ID);
 			snprintf(from, sizeof from, "\"%s\":\"%s\"", members[i],
-				 i == 0 ? USER_ID_KEY : i == 1 ? USER_OPENID : text);
+				 i == 0   ? USER_ID_KEY
+				 : i == 1 ? USER_OPENID
+					  : text);
 			snprintf(to, sizeof to, "\"%s\":%s", members[i], values[k]);
 			assert_int_equal(verdict_with(PROTOCOL_1_0, from, to).kind, VERDICT_NONE);
 		}
@@ -479,7 +548,8 @@ static void the_request_id_is_taken_out_of_the_message(void **state)
 		{ "{\"errmsg\":\"rid: \"}", "", 0, true },
 		{ "{\"errmsg\":\"rid: 12\\u000aevil\"}", "12", 0, true },
 		{ "{\"errmsg\":17,\"errcode\":\"0\"}", "", 0, true },
-		{ "{\"errmsg\":\"rid: 0123456789012345678901234567890123456789012345678901234567890123456789\"}",
+		{ "{\"errmsg\":\"rid: "
+		  "0123456789012345678901234567890123456789012345678901234567890123456789\"}",
 		  "012345678901234567890123456789012345678901234567890123456789012", 0, true },
 		{ "[]", "", 0, false },
 		{ "", "", 0, false },

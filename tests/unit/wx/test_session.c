@@ -104,7 +104,8 @@ static void no_changed_byte_goes_unnoticed(void **state)
 
 static void a_value_of_another_length_or_key_is_refused(void **state)
 {
-	struct crypt *other = crypt_create((const unsigned char *)"another key another key another!");
+	struct crypt *other =
+		crypt_create((const unsigned char *)"another key another key another!");
 	struct session s = opened_session(keys, &app, USER_OPENID), back;
 	struct store_op op = { .version = 0 };
 
@@ -172,7 +173,10 @@ static void what_cannot_be_an_id_is_told(void **state)
 	assert_true(session_id_plausible(str_of(bad[2])));
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_true(session_id_plausible(str_of(bad[i])) == (i == 2));
-	assert_false(session_id_plausible((struct str){ "\0" "123456789012345678901234567890123456789012", 43 }));
+	assert_false(
+		session_id_plausible((struct str){ "\0"
+						   "123456789012345678901234567890123456789012",
+						   43 }));
 }
 
 /* T07: the last millisecond, the end, the one after; in each state. */
@@ -202,7 +206,9 @@ static void time_ends_a_session_that_has_not_ended(void **state)
 
 static void a_lease_that_ran_out_is_an_open_session_again(void **state)
 {
-	struct session s = { .rec = { .state = SESSION_QUERYING, .expires = 9000, .lease_until = 5000 } };
+	struct session s = {
+		.rec = { .state = SESSION_QUERYING, .expires = 9000, .lease_until = 5000 }
+	};
 
 	(void)state;
 	assert_int_equal(session_state(&s, 4999), SESSION_QUERYING);
@@ -216,7 +222,9 @@ static void a_lease_that_ran_out_is_an_open_session_again(void **state)
 /* 1: the drawing in session.h shows the move. */
 static const bool moves[SESSION_EXPIRED + 1][SESSION_EXPIRED + 1] = {
 	[SESSION_NEW] = { [SESSION_OPENED] = true },
-	[SESSION_OPENED] = { [SESSION_QUERYING] = true, [SESSION_PASSED] = true, [SESSION_FAILED] = true },
+	[SESSION_OPENED] = { [SESSION_QUERYING] = true,
+			     [SESSION_PASSED] = true,
+			     [SESSION_FAILED] = true },
 	[SESSION_QUERYING] = { [SESSION_OPENED] = true,
 			       [SESSION_QUERYING] = true, /* a lease taken over */
 			       [SESSION_PASSED] = true,
@@ -232,7 +240,8 @@ static bool move_survives(unsigned from, unsigned to)
 		struct session s = { .rec = { .state = (uint8_t)from } };
 		fclose(stderr);
 		session_move(&s, (enum session_state)to);
-		_exit(s.rec.state == to && (to < SESSION_PASSED) == (s.rec.ended_wall == 0) ? 0 : 1);
+		_exit(s.rec.state == to && (to < SESSION_PASSED) == (s.rec.ended_wall == 0) ? 0
+											    : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);

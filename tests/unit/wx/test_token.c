@@ -134,9 +134,10 @@ static void what_is_asked_for_is_stable_token_and_not_by_force(void **state)
 	(void)state;
 	assert_int_equal(ask_now(0, &a), OK);
 	assert_string_equal(fake_net.last_url, "https://wechat.test/cgi-bin/stable_token");
-	assert_string_equal(fake_net.last_body,
-			    "{\"grant_type\":\"client_credential\",\"appid\":\"wx0000000000000001\","
-			    "\"secret\":\"sandbox-secret-0001\"}");
+	assert_string_equal(
+		fake_net.last_body,
+		"{\"grant_type\":\"client_credential\",\"appid\":\"wx0000000000000001\","
+		"\"secret\":\"sandbox-secret-0001\"}");
 }
 
 static void the_store_never_holds_the_token_itself(void **state)
@@ -577,7 +578,7 @@ static void a_keeper_that_was_only_woken_can_end_too(void **state)
 	run_for(5, NULL);
 }
 
-#define BOTH(test)                                              \
+#define BOTH(test)                                               \
 	cmocka_unit_test_setup_teardown(test, start_done, stop), \
 		cmocka_unit_test_setup_teardown(test, start_wait, stop)
 

@@ -120,7 +120,8 @@ static void what_binds_the_result_has_to_be_what_we_issued(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		for (size_t bit = 0; bit < 8 * sizeof(struct digest); bit++) {
 			struct wx_answer a = good_v1();
-			((unsigned char *)&a)[rows[i].at + bit / 8] ^= (unsigned char)(1 << bit % 8);
+			((unsigned char *)&a)[rows[i].at + bit / 8] ^=
+				(unsigned char)(1 << bit % 8);
 			assert_verdict(verdict_1_0(&v1, &a), VERDICT_FAILED, CLASS_IDENTITY,
 				       rows[i].word);
 		}
@@ -135,10 +136,14 @@ static void the_openid_counts_if_we_know_the_callers(void **state)
 		bool other, known;
 		enum verdict_kind kind;
 	} rows[] = {
-		{ ABSENT, false, true, VERDICT_NONE },     { WRONG_TYPE, false, true, VERDICT_NONE },
-		{ PRESENT, true, true, VERDICT_FAILED },   { PRESENT, false, true, VERDICT_PASSED },
-		{ ABSENT, false, false, VERDICT_PASSED },  { WRONG_TYPE, false, false, VERDICT_PASSED },
-		{ PRESENT, true, false, VERDICT_PASSED },  { PRESENT, false, false, VERDICT_PASSED },
+		{ ABSENT, false, true, VERDICT_NONE },
+		{ WRONG_TYPE, false, true, VERDICT_NONE },
+		{ PRESENT, true, true, VERDICT_FAILED },
+		{ PRESENT, false, true, VERDICT_PASSED },
+		{ ABSENT, false, false, VERDICT_PASSED },
+		{ WRONG_TYPE, false, false, VERDICT_PASSED },
+		{ PRESENT, true, false, VERDICT_PASSED },
+		{ PRESENT, false, false, VERDICT_PASSED },
 	};
 
 	(void)state;
@@ -160,7 +165,7 @@ static void one_combination_in_seven_hundred_and_twenty_nine_passes(void **state
 	(void)state;
 	for (unsigned n = 0; n < 729; n++) {
 		struct wx_answer a = good_v1();
-		enum presence *members[] = { &a.errcode.is, &a.ret.is,	&a.key.is,
+		enum presence *members[] = { &a.errcode.is,  &a.ret.is,    &a.key.is,
 					     &a.name_md5.is, &a.id_md5.is, &a.openid.is };
 		unsigned rest = n;
 		for (size_t i = 0; i < ARRAY_LEN(members); i++, rest /= 3)
@@ -187,9 +192,9 @@ static void an_unreadable_answer_decides_nothing(void **state)
 /* Every number of the table, and numbers around it, in every place it can stand. */
 static void no_number_but_two_passes(void **state)
 {
-	static const int64_t more[] = { 1,         -1,        10001,       9999,      4294967296,
-					INT64_MAX, INT64_MIN, 4294977296,  -4294967296, 200,
-					1410065408, 99999 };
+	static const int64_t more[] = { 1,           -1,        10001,      9999,
+					4294967296,  INT64_MAX, INT64_MIN,  4294977296,
+					-4294967296, 200,       1410065408, 99999 };
 	unsigned passed = 0, tried = 0;
 
 	(void)state;
@@ -265,12 +270,12 @@ static void an_errcode_ends_a_session_only_if_it_is_about_it(void **state)
 		enum verdict_kind kind;
 	} rows[] = {
 		{ 84001, VERDICT_FAILED }, { 84002, VERDICT_FAILED }, { 84003, VERDICT_FAILED },
-		{ 84004, VERDICT_FAILED }, { 84005, VERDICT_FAILED }, { 84006, VERDICT_NONE },
-		{ -1, VERDICT_NONE },      { 40001, VERDICT_NONE },   { 40014, VERDICT_NONE },
-		{ 42001, VERDICT_NONE },   { 41001, VERDICT_NONE },   { 40013, VERDICT_NONE },
-		{ 40125, VERDICT_NONE },   { 45009, VERDICT_NONE },   { 45011, VERDICT_NONE },
-		{ 48001, VERDICT_NONE },   { 40164, VERDICT_NONE },   { 50002, VERDICT_NONE },
-		{ 77777, VERDICT_NONE },   { 1, VERDICT_NONE },
+		{ 40226, VERDICT_FAILED }, { 84004, VERDICT_FAILED }, { 84005, VERDICT_FAILED },
+		{ 84006, VERDICT_NONE },   { -1, VERDICT_NONE },      { 40001, VERDICT_NONE },
+		{ 40014, VERDICT_NONE },   { 42001, VERDICT_NONE },   { 41001, VERDICT_NONE },
+		{ 40013, VERDICT_NONE },   { 40125, VERDICT_NONE },   { 45009, VERDICT_NONE },
+		{ 45011, VERDICT_NONE },   { 48001, VERDICT_NONE },   { 40164, VERDICT_NONE },
+		{ 50002, VERDICT_NONE },   { 77777, VERDICT_NONE },   { 1, VERDICT_NONE },
 	};
 
 	(void)state;
@@ -301,7 +306,8 @@ static void only_one_of_twelve_keys_and_md5s_passes(void **state)
 		const char *key = tried[i / 2];
 		char name[33], id[33], text[600];
 		snprintf(text, sizeof text,
-			 "{\"errcode\":0,\"identify_ret\":0,\"openid\":\"%s\",\"name_utf8_md5\":\"%s\","
+			 "{\"errcode\":0,\"identify_ret\":0,\"openid\":\"%s\",\"name_utf8_md5\":\"%"
+			 "s\","
 			 "\"id_card_number_md5\":\"%s\"%s%s}",
 			 USER_OPENID, md5_hex(name, i % 2 == 0 ? PERSON_NAME : "李四"),
 			 md5_hex(id, i % 2 == 0 ? PERSON_ID : "440524188001010014"),

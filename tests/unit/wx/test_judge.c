@@ -1,0 +1,946 @@
+/*
+ * Tests of judging: who asks WeChat, how often, and that a session passes only if
+ * WeChat said so about this session.
+ *
+ * The invariant is checked behind every test: each session in the store that has
+ * PASSED is one for which `may_pass` was called.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fake_net.h"
+#include "keys.h"
+#include "wx/find.h"
+#include "wx/judge.h"
+
+#define ANOTHER "oUser-0000000000000000000002"
+#define RESULT  "verify-result-1"
+
+struct
+try {
+	struct wx_judge judge;
+	struct arena arena;
+	char word[SESSION_WORD_MAX]; /* the verdict's, which may stand in the arena */
+	bool done;
+};
+
+struct person {
+	const char *openid;
+	char id[SESSION_ID_LEN + 1], key[WX_KEY_MAX + 1];
+	struct digest where, caller;
+	bool may_pass;
+};
+
+static struct person people[8];
+static size_t person_nr;
+static char answer_text[8][1000];
+
+static int start_done(void **state)
+{
+	(void)state;
+	fake_start(false);
+	memset(people, 0, sizeof people);
+	person_nr = 0;
+	return 0;
+}
+
+static int start_wait(void **state)
+{
+	start_done(state);
+	fake_store.wait = true;
+	return 0;
+}
+
+static bool load(const struct person *p, struct session *ret)
+{
+	struct store_op op = { .kind = STORE_SESSION, .key = p->where };
+
+	return do_get(&op) == OK && session_unpack(keys, &op, ret) == OK;
+}
+
+static enum session_state state_of(const struct person *p)
+{
+	struct session s;
+
+	return load(p, &s) ? (enum session_state)s.rec.state : SESSION_EXPIRED;
+}
+
+static int stop(void **state)
+{
+	int wrong = 0;
+
+	(void)state;
+	run_for(5, NULL);
+	for (size_t i = 0; i < person_nr; i++)
+		if (state_of(&people[i]) == SESSION_PASSED && !people[i].may_pass) {
+			print_error("session %zu passed and WeChat did not say so\n", i);
+			wrong = 1;
+		}
+	fake_stop();
+	return wrong;
+}
+
+static void write_session(struct person *p, const struct session *s)
+{
+	struct store_op op = { .version = 0 };
+
+	session_pack(keys, s, &op);
+	op.key = p->where;
+	assert_int_equal(do_put(&op), OK);
+}
+
+/* Somebody with an opened session, as wx_open_start() leaves it. */
+static struct person *person(int protocol, const char *openid)
+{
+	struct person *p = &people[person_nr++];
+	const struct conf_app *app = &fake_apps[protocol];
+	struct session s = opened_session(keys, app, openid);
+	struct store_op op = { .version = 0 };
+
+	p->openid = openid;
+	p->caller = session_caller(keys, str_of(app->appid), "openid", str_of(openid));
+	s.rec.caller = p->caller;
+	snprintf(p->key, sizeof p->key, "user-id-key-%zu", person_nr);
+	strcpy(s.sealed.key, p->key);
+	s.rec.key = wx_key_hash(keys, str_of(p->key));
+	s.rec.opened = clock_boot_ms();
+	s.rec.expires = s.rec.opened + 3600000;
+	session_id(keys, &s, p->id);
+	p->where = session_store_key(keys, str_of(p->id));
+	write_session(p, &s);
+	index_write(keys, app, &s.rec.key, &p->where, &op);
+	op.expires = s.rec.expires + SESSION_LINGER_MS;
+	assert_int_equal(do_put(&op), OK);
+	return p;
+}
+
+/* getinfo's answer about somebody: the key, the openid, the person's MD5s. */
+static const char *info(const char *key, const char *openid, const char *name, int ret)
+{
+	static unsigned n;
+	char md5_name[33], md5_id[33];
+	char *text = answer_text[n++ % ARRAY_LEN(answer_text)];
+
+	snprintf(text, sizeof answer_text[0],
+		 "{\"errcode\":0,\"errmsg\":\"ok\",\"identify_ret\":%d,\"openid\":\"%s\","
+		 "\"user_id_key\":\"%s\",\"name_utf8_md5\":\"%s\",\"id_card_number_md5\":\"%s\"}",
+		 ret, openid, key, md5_hex(md5_name, name), md5_hex(md5_id, PERSON_ID));
+	return text;
+}
+
+static const char *passes(struct person *p)
+{
+	p->may_pass = true;
+	return info(p->key, p->openid, PERSON_NAME, 0);
+}
+
+static void on_judge(struct wx_judge *j)
+{
+	struct try *t = container_of(j, struct try, judge);
+
+	assert_false(t->done);
+	t->done = true;
+	loop_stop(loop);
+}
+
+static void judge_start(struct try *t, struct wx *worker, int protocol, const struct person *caller,
+			const char *result)
+{
+	arena_init(&t->arena, 256 * 1024);
+	t->done = false;
+	t->judge.caller = caller->caller;
+	if (protocol == PROTOCOL_1_0)
+		t->judge.verify_result = str_of(result);
+	wx_judge_start(worker, &t->judge, &t->arena, &fake_apps[protocol], on_judge);
+	assert_false(t->done);
+}
+
+static enum judge_outcome judge_end(struct try *t)
+{
+	run_until(&t->done);
+	assert_non_null(t->judge.verdict.word);
+	snprintf(t->word, sizeof t->word, "%s", t->judge.verdict.word);
+	arena_finish(&t->arena);
+	/* What a client is told: passed only if the stored session has. */
+	if (t->judge.outcome == JUDGE_ENDED && t->judge.s.rec.state == SESSION_PASSED) {
+		char id[SESSION_ID_LEN + 1];
+		bool stored = false;
+		session_id(keys, &t->judge.s, id);
+		for (size_t i = 0; i < person_nr; i++)
+			stored |= strcmp(people[i].id, id) == 0 &&
+				  state_of(&people[i]) == SESSION_PASSED && people[i].may_pass;
+		assert_true(stored);
+	}
+	if (t->judge.outcome != JUDGE_ENDED)
+		assert_int_not_equal(t->judge.verdict.kind, VERDICT_PASSED);
+	return t->judge.outcome;
+}
+
+static enum judge_outcome judge1(struct try *t, const struct person *caller, const char *result)
+{
+	*t = (struct try){ .done = false };
+	judge_start(t, wx, PROTOCOL_1_0, caller, result);
+	return judge_end(t);
+}
+
+static enum judge_outcome judge2(struct try *t, const struct person *caller, const char *session)
+{
+	*t = (struct try){ .judge = { .session = str_of(session) } };
+	judge_start(t, wx, PROTOCOL_2_0, caller, NULL);
+	return judge_end(t);
+}
+
+static bool passed(const struct try *t)
+{
+	return t->judge.outcome == JUDGE_ENDED && t->judge.s.rec.state == SESSION_PASSED;
+}
+
+static unsigned claims(void)
+{
+	return count_values(STORE_KEY) - (unsigned)person_nr; /* the rest are indexes */
+}
+
+/* --- 1.0 ------------------------------------------------------------------------------ */
+
+static void a_good_result_passes_its_session(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct session s;
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t) && t.judge.asked && t.judge.named);
+	assert_int_equal(t.judge.verdict.class, CLASS_PASSED);
+	assert_string_equal(fake_net.last_body, "{\"verify_result\":\"" RESULT "\"}");
+	assert_true(load(a, &s));
+	assert_int_equal(s.rec.state, SESSION_PASSED);
+	assert_int_equal(s.rec.class, CLASS_PASSED);
+	assert_string_equal(s.rec.word, "passed");
+	assert_int_equal(s.rec.attempts, 1);
+	assert_true(s.rec.ended_wall > 0);
+}
+
+/* T02 */
+static void a_replay_is_answered_without_a_call(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	for (int i = 0; i < 100; i++) {
+		t = (struct try){ .done = false };
+		if (i % 2 == 1)
+			t.judge.session = str_of(a->id);
+		judge_start(&t, wx, PROTOCOL_1_0, a, RESULT);
+		assert_int_equal(judge_end(&t), JUDGE_ENDED);
+		assert_true(passed(&t) && !t.judge.asked && t.judge.named);
+		assert_int_equal(t.judge.verdict.class, CLASS_PASSED);
+	}
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+}
+
+static void a_failed_session_stays_failed(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 10004));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(t.judge.s.rec.state, SESSION_FAILED);
+	assert_int_equal(t.judge.s.rec.code, 10004);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(t.judge.s.rec.state, SESSION_FAILED);
+	assert_false(t.judge.asked);
+	/* A better result for the same session comes too late. */
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, "another-result"), JUDGE_USED);
+	assert_int_equal(state_of(a), SESSION_FAILED);
+	assert_int_equal(judge1(&t, a, "another-result"), JUDGE_USED);
+	assert_int_equal(fake_net.calls[QUERY_1], 2);
+}
+
+/* T05, T06: sixty-four at once, in four workers. */
+static void many_at_once_make_one_call(void **state)
+{
+	static struct try tries[64];
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct wx *workers[4] = { wx, another_worker(), another_worker(), another_worker() };
+	unsigned ended = 0, asking = 0;
+
+	(void)state;
+	fake_net.hold = true;
+	fake_net.by_default[QUERY_1] = passes(a);
+	memset(tries, 0, sizeof tries);
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++)
+		judge_start(&tries[i], workers[i % 4], PROTOCOL_1_0, a, RESULT);
+	run_for(50, NULL); /* the token's answer is held, too */
+	release_held();
+	run_for(200, NULL);
+	fake_net.hold = false;
+	release_held();
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		enum judge_outcome outcome = judge_end(&tries[i]);
+		ended += outcome == JUDGE_ENDED;
+		asking += outcome == JUDGE_ASKING;
+	}
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+	assert_int_equal(ended, 1);
+	assert_int_equal(asking, 63);
+	assert_int_equal(state_of(a), SESSION_PASSED);
+	for (size_t i = 1; i < 4; i++)
+		wx_destroy(workers[i]);
+}
+
+/* T03: B's result in A's name, and all that a thief may try. */
+static void a_foreign_result_is_refused_and_harms_nobody(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_1_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = info(b->key, ANOTHER, PERSON_NAME, 0);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_FOREIGN);
+	assert_true(t.judge.asked);
+	assert_int_equal(t.judge.s.rec.expires, 0); /* nothing of B's is handed out */
+	assert_int_equal(state_of(a), SESSION_OPENED);
+	assert_int_equal(state_of(b), SESSION_OPENED);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_REFUSED); /* and is remembered */
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+	/* A names a session besides: its own, then B's. */
+	t = (struct try){ .judge = { .session = str_of(a->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, a, "result-2");
+	assert_int_equal(judge_end(&t), JUDGE_FOREIGN);
+	assert_false(t.judge.named);
+	t = (struct try){ .judge = { .session = str_of(b->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, a, "result-3");
+	assert_int_equal(judge_end(&t), JUDGE_UNKNOWN);
+	assert_int_equal(fake_net.calls[QUERY_1], 2);
+	/* B himself passes with it all the same. */
+	b->may_pass = true;
+	assert_int_equal(judge1(&t, b, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(state_of(a), SESSION_OPENED);
+}
+
+static void a_key_that_we_did_not_issue_is_refused(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	static const char *const foreign[] = { "never-issued", "", "user-id-key-11",
+					       "USER-ID-KEY-1" };
+	struct try t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+		char result[20];
+		snprintf(result, sizeof result, "result-%zu", i);
+		answer_next(QUERY_1, OK, 0, info(foreign[i], a->openid, PERSON_NAME, 0));
+		assert_int_equal(judge1(&t, a, result), JUDGE_FOREIGN);
+		assert_string_equal(t.word, "unknown_key");
+	}
+	assert_int_equal(state_of(a), SESSION_OPENED);
+}
+
+/* The right key, and yet another person or user. */
+static void another_identity_in_the_answer_fails_the_session(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+		char result[20];
+		struct try t;
+		snprintf(result, sizeof result, "result-%d", i);
+		answer_next(QUERY_1, OK, 0,
+			    i == 0   ? info(a->key, ANOTHER, PERSON_NAME, 0)
+			    : i == 1 ? info(a->key, USER_OPENID, "李四", 0)
+				     : info(a->key, "", PERSON_NAME, 0));
+		assert_int_equal(judge1(&t, a, result), JUDGE_ENDED);
+		assert_int_equal(t.judge.s.rec.state, SESSION_FAILED);
+		assert_int_equal(t.judge.s.rec.class, CLASS_IDENTITY);
+		assert_int_equal(state_of(a), SESSION_FAILED);
+	}
+}
+
+static void pending_gives_the_claim_back(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 10005));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_PENDING);
+	assert_int_equal(claims(), 0);
+	assert_int_equal(state_of(a), SESSION_OPENED);
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+}
+
+/* Matrix J, W: no answer of these is a pass, an end or a lasting claim. */
+static void an_unusable_answer_changes_nothing(void **state)
+{
+	static const struct {
+		enum err err;
+		int status;
+		const char *text;
+	} rows[] = {
+		{ ERR_TIMEOUT, 0, "" },
+		{ ERR_TLS, 0, "" },
+		{ ERR_TOO_LARGE, 0, "" },
+		{ ERR_SYNTAX, 0, "" },
+		{ OK, 500, "{\"errcode\":0,\"identify_ret\":0}" },
+		{ OK, 302, "" },
+		{ OK, 200, "" },
+		{ OK, 200, "null" },
+		{ OK, 200, "[]" },
+		{ OK, 200, "<html>" },
+		{ OK, 200, "{}" },
+		{ OK, 200, "{\"errcode\":0}" },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0}" },
+		{ OK, 200,
+		  "{\"errcode\":0,\"identify_ret\":\"0\",\"user_id_key\":\"user-id-key-1\"}" },
+		{ OK, 200,
+		  "{\"errcode\":0,\"identify_ret\":-0,\"user_id_key\":\"user-id-key-1\"}" },
+		{ OK, 200,
+		  "{\"errcode\":\"0\",\"identify_ret\":0,\"user_id_key\":\"user-id-key-1\"}" },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0,\"user_id_key\":\"user-id-key-1\"}" },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0,\"user_id_key\":7}" },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0,\"identify_ret\":0}" },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0,\"passed\":true}" },
+		{ OK, 200, "{\"errcode\":-1}" },
+		{ OK, 200, "{\"errcode\":45009}" },
+		{ OK, 200, "{\"errcode\":45011}" },
+		{ OK, 200, "{\"errcode\":48001}" },
+		{ OK, 200, "{\"errcode\":77777}" },
+	};
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		fake_net.queued[QUERY_1] = fake_net.taken[QUERY_1] = 0;
+		answer_next(QUERY_1, rows[i].err, rows[i].status, rows[i].text);
+		if (judge1(&t, a, RESULT) != JUDGE_UNDECIDED)
+			print_error("%s: %d\n", rows[i].text, (int)t.judge.outcome);
+		assert_int_equal(t.judge.outcome, JUDGE_UNDECIDED);
+		assert_int_not_equal(t.judge.verdict.class, CLASS_PASSED);
+		assert_int_equal(state_of(a), SESSION_OPENED);
+		assert_int_equal(claims(), 0);
+	}
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+}
+
+/* 84001 and its kind: WeChat does not take the result, now or later. */
+static void a_refused_result_is_not_asked_about_again(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, "{\"errcode\":84001,\"errmsg\":\"invalid rid: ab-cd\"}");
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_REFUSED);
+	assert_string_equal(t.judge.rid, "ab-cd");
+	assert_int_equal(t.judge.errcode, 84001);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(judge1(&t, a, RESULT), JUDGE_REFUSED);
+		assert_int_equal(t.judge.verdict.code, 84001);
+		assert_string_equal(t.word, "invalid_result");
+	}
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+	assert_int_equal(state_of(a), SESSION_OPENED);
+}
+
+/* T28: a query is a read. */
+static void a_lost_answer_is_asked_for_once_more(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, ERR_LOST, 0, "");
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(fake_net.calls[QUERY_1], 2);
+
+	struct person *b = person(PROTOCOL_1_0, ANOTHER);
+	answer_next(QUERY_1, ERR_LOST, 0, "");
+	answer_next(QUERY_1, ERR_CONNECT, 0, "");
+	assert_int_equal(judge1(&t, b, "result-2"), JUDGE_UNDECIDED);
+	assert_int_equal(fake_net.calls[QUERY_1], 4);
+	assert_int_equal(state_of(b), SESSION_OPENED);
+}
+
+static void an_expired_session_does_not_pass_any_more(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	clock_skew_ms += 3600001;
+	fake_net.by_default[QUERY_1] = info(a->key, a->openid, PERSON_NAME, 0);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_EXPIRED);
+	t = (struct try){ .judge = { .session = str_of(a->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, a, "result-2");
+	assert_int_equal(judge_end(&t), JUDGE_EXPIRED);
+	assert_int_equal(fake_net.calls[QUERY_1], 1); /* named: it is not even asked about */
+	assert_int_equal(state_of(a), SESSION_OPENED);
+	clock_skew_ms += SESSION_LINGER_MS;
+	assert_int_equal(judge1(&t, a, "result-3"), JUDGE_FOREIGN);
+}
+
+/* One result, two sessions of the same caller. */
+static void a_result_ends_one_session_only(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID),
+		      *b = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	t = (struct try){ .judge = { .session = str_of(b->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, b, RESULT);
+	assert_int_equal(judge_end(&t), JUDGE_USED);
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+	assert_int_equal(state_of(b), SESSION_OPENED);
+}
+
+static enum verb fail_verb;
+static enum store_kind fail_kind;
+static unsigned fail_skip;
+static enum err fail_with;
+
+static enum err fail_matching(enum verb verb, struct store_op *op)
+{
+	if (verb != fail_verb || op->kind != fail_kind || fail_skip-- > 0)
+		return OK;
+	return fail_with;
+}
+
+/* The worker dies between SETTLE and NOTE: the session has passed, the claim says ASKING. */
+static void a_crash_before_the_note_costs_the_lease_and_no_more(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = passes(a);
+	fail_verb = PUT, fail_kind = STORE_KEY, fail_skip = 1, fail_with = ERR_BUSY;
+	fake_store.meddle = fail_matching; /* the second write of the claim is the note */
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	fake_store.meddle = NULL;
+	assert_int_equal(state_of(a), SESSION_PASSED);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ASKING);
+	t = (struct try){ .judge = { .session = str_of(a->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, a, RESULT);
+	assert_int_equal(judge_end(&t), JUDGE_ENDED); /* who names his session need not wait */
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+	clock_skew_ms += 3 * 8000 + 2001;
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(fake_net.calls[QUERY_1], 2);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(fake_net.calls[QUERY_1], 2);
+}
+
+static struct person *victim;
+
+/* Between reading the session and settling it, somebody else fails it. */
+static enum err fail_it_meanwhile(enum verb verb, struct store_op *op)
+{
+	struct session s;
+
+	if (verb != PUT || op->kind != STORE_SESSION || victim == NULL)
+		return OK;
+	struct person *p = victim;
+	victim = NULL;
+	assert_true(load(p, &s));
+	session_move(&s, SESSION_FAILED);
+	s.rec.class = CLASS_CANCELLED;
+	strcpy(s.rec.word, "cancelled");
+	write_session(p, &s);
+	return OK;
+}
+
+static void who_was_faster_is_right(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	victim = a;
+	fake_store.meddle = fail_it_meanwhile;
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_USED);
+	assert_int_equal(state_of(a), SESSION_FAILED);
+	fake_store.meddle = NULL;
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_USED);
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+}
+
+static unsigned fail_at, steps; /* the n-th operation fails */
+static bool lost_after;
+
+static enum err fail_one(enum verb verb, struct store_op *op)
+{
+	(void)verb;
+	if (op->kind == STORE_TOKEN) /* test_token.c does that */
+		return OK;
+	return steps++ == fail_at ? fail_with : OK;
+}
+
+/*
+ * The store fails at any one step, with any error, before or after doing it: whoever
+ * is told "passed" has a session that passed, and asking again ends well.
+ */
+static void sweep(int protocol, const char *told, const char *good)
+{
+	static const enum err errors[] = { ERR_BUSY, ERR_FULL, ERR_CONFLICT };
+	unsigned not_ended = 0;
+
+	for (unsigned n = 0; n < 12 * 2 * ARRAY_LEN(errors); n++) {
+		struct try t;
+		memset(fake_store.values, 0, sizeof fake_store.values);
+		person_nr = 0;
+		steps = 0;
+		struct person *a = person(protocol, USER_OPENID);
+		a->may_pass = good != NULL;
+		fail_at = n % 12;
+		fail_with = errors[n / 12 % ARRAY_LEN(errors)];
+		lost_after = n >= 12 * ARRAY_LEN(errors);
+		fake_net.by_default[protocol == PROTOCOL_1_0 ? QUERY_1 : QUERY_2] =
+			protocol == PROTOCOL_1_0
+				? info(a->key, a->openid, PERSON_NAME, good != NULL ? 0 : 10004)
+				: told;
+		fake_store.meddle = lost_after ? NULL : fail_one;
+		fake_store.after = lost_after ? fail_one : NULL;
+		enum judge_outcome outcome =
+			protocol == PROTOCOL_1_0 ? judge1(&t, a, RESULT) : judge2(&t, a, a->id);
+		fake_store.meddle = fake_store.after = NULL;
+		not_ended += outcome != JUDGE_ENDED;
+		if (good == NULL)
+			assert_int_not_equal(state_of(a), SESSION_PASSED);
+		clock_skew_ms += 3 * 8000 + 2001; /* leases run out */
+		outcome = protocol == PROTOCOL_1_0 ? judge1(&t, a, RESULT) : judge2(&t, a, a->id);
+		/* What was taken for foreign because of a lost write stays refused: no pass either.
+		 */
+		if (outcome != JUDGE_ENDED)
+			print_error("step %u, error %d, after %d: %d\n", fail_at, (int)fail_with,
+				    lost_after, (int)outcome);
+		assert_int_equal(outcome, JUDGE_ENDED);
+		assert_int_equal(state_of(a), good != NULL ? SESSION_PASSED : SESSION_FAILED);
+	}
+	assert_true(not_ended >= 10);
+}
+
+static void no_failure_of_the_store_makes_1_0_pass_or_stick(void **state)
+{
+	(void)state;
+	sweep(PROTOCOL_1_0, NULL, "good");
+}
+
+static void nor_when_the_answer_is_no(void **state)
+{
+	(void)state;
+	sweep(PROTOCOL_1_0, NULL, NULL);
+}
+
+static void a_used_up_arena_decides_nothing(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	unsigned undecided = 0;
+	char result[20];
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = "{\"errcode\":-1}";
+	for (size_t cap = 0; cap < 16000; cap += 97) {
+		struct try t = { .done = false };
+		arena_init(&t.arena, cap);
+		snprintf(result, sizeof result, "result-%zu", cap);
+		t.judge.caller = a->caller;
+		t.judge.verify_result = str_of(result);
+		wx_judge_start(wx, &t.judge, &t.arena, &fake_apps[0], on_judge);
+		assert_int_equal(judge_end(&t), JUDGE_UNDECIDED);
+		undecided++;
+	}
+	assert_true(undecided > 100);
+	assert_int_equal(state_of(a), SESSION_OPENED);
+}
+
+/* --- 2.0 ------------------------------------------------------------------------------- */
+
+#define YES     "{\"errcode\":0,\"errmsg\":\"ok\",\"verify_ret\":10000}"
+#define PENDING "{\"errcode\":0,\"errmsg\":\"ok\",\"verify_ret\":10300}"
+
+static void a_named_session_passes_in_2_0(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
+	char wanted[300];
+	struct session s;
+	struct try t;
+
+	(void)state;
+	a->may_pass = true;
+	answer_next(QUERY_2, OK, 0, YES);
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ENDED);
+	assert_true(passed(&t));
+	snprintf(wanted, sizeof wanted, "\"verify_id\":\"%s\"", a->key);
+	assert_non_null(strstr(fake_net.last_body, wanted));
+	assert_non_null(strstr(fake_net.last_body, "\"openid\":\"" USER_OPENID "\""));
+	assert_true(load(a, &s));
+	assert_int_equal(s.rec.code, 10000);
+	assert_int_equal(s.rec.attempts, 1);
+	/* Again: the same answer, no call. */
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ENDED);
+	assert_true(passed(&t) && !t.judge.asked);
+	assert_int_equal(fake_net.calls[QUERY_2], 1);
+}
+
+static void it_may_be_named_by_wechats_verify_id(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID),
+		      *b = person(PROTOCOL_2_0, USER_OPENID);
+	struct try t = { .judge = { .verify_id = str_of(a->key) } };
+
+	(void)state;
+	fake_net.by_default[QUERY_2] = YES;
+	a->may_pass = true;
+	judge_start(&t, wx, PROTOCOL_2_0, a, NULL);
+	assert_int_equal(judge_end(&t), JUDGE_ENDED);
+	assert_int_equal(state_of(a), SESSION_PASSED);
+	assert_int_equal(state_of(b), SESSION_OPENED);
+	/* Both names have to mean the same. */
+	t = (struct try){ .judge = { .verify_id = str_of(a->key), .session = str_of(b->id) } };
+	judge_start(&t, wx, PROTOCOL_2_0, a, NULL);
+	assert_int_equal(judge_end(&t), JUDGE_UNKNOWN);
+	t = (struct try){ .judge = { .verify_id = STR("never issued") } };
+	judge_start(&t, wx, PROTOCOL_2_0, a, NULL);
+	assert_int_equal(judge_end(&t), JUDGE_UNKNOWN);
+	assert_int_equal(fake_net.calls[QUERY_2], 1);
+}
+
+static void another_callers_session_is_not_there(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct person *other_app = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_2] = YES;
+	assert_int_equal(judge2(&t, b, a->id), JUDGE_UNKNOWN);
+	assert_int_equal(judge2(&t, other_app, other_app->id), JUDGE_UNKNOWN); /* T19 */
+	assert_int_equal(judge2(&t, a, "0123456789012345678901234567890123456789012"),
+			 JUDGE_UNKNOWN);
+	t = (struct try){ .judge = { .verify_id = str_of(a->key) } };
+	judge_start(&t, wx, PROTOCOL_2_0, b, NULL);
+	assert_int_equal(judge_end(&t), JUDGE_UNKNOWN);
+	assert_int_equal(fake_net.calls[QUERY_2], 0);
+}
+
+static void pending_opens_the_session_again(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_2] = PENDING;
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(judge2(&t, a, a->id), JUDGE_PENDING);
+		assert_int_equal(state_of(a), SESSION_OPENED);
+	}
+	a->may_pass = true;
+	fake_net.by_default[QUERY_2] = YES;
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(t.judge.s.rec.attempts, 6);
+	assert_int_equal(fake_net.calls[QUERY_2], 6);
+}
+
+static void many_at_once_hold_one_lease(void **state)
+{
+	static struct try tries[64];
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
+	struct wx *workers[4] = { wx, another_worker(), another_worker(), another_worker() };
+	unsigned ended = 0;
+
+	(void)state;
+	a->may_pass = true;
+	fake_net.by_default[QUERY_2] = YES;
+	fake_net.hold = true;
+	memset(tries, 0, sizeof tries);
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		tries[i].judge.session = str_of(a->id);
+		judge_start(&tries[i], workers[i % 4], PROTOCOL_2_0, a, NULL);
+	}
+	run_for(50, NULL);
+	release_held();
+	run_for(200, NULL);
+	fake_net.hold = false;
+	release_held();
+	for (size_t i = 0; i < ARRAY_LEN(tries); i++) {
+		enum judge_outcome outcome = judge_end(&tries[i]);
+		ended += outcome == JUDGE_ENDED;
+		assert_true(outcome == JUDGE_ENDED || outcome == JUDGE_ASKING);
+	}
+	assert_int_equal(ended, 1);
+	assert_int_equal(fake_net.calls[QUERY_2], 1);
+	for (size_t i = 1; i < 4; i++)
+		wx_destroy(workers[i]);
+}
+
+/* The lease runs out while WeChat thinks; another asks, and fails the session. */
+static void a_lost_lease_is_a_lost_verdict(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
+	struct try slow = { .judge = { .session = str_of(a->id) } }, t;
+
+	(void)state;
+	/* The token first, so that only the query is held. */
+	fake_net.by_default[QUERY_2] = PENDING;
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_PENDING);
+	fake_net.hold = true;
+	answer_next(QUERY_2, OK, 0, YES);
+	judge_start(&slow, wx, PROTOCOL_2_0, a, NULL);
+	run_for(50, NULL);
+	assert_int_equal(state_of(a), SESSION_QUERYING);
+	fake_net.hold = false;
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ASKING);
+	clock_skew_ms += 3 * 8000 + 2001;
+	answer_next(QUERY_2, OK, 0, "{\"errcode\":0,\"verify_ret\":10004}");
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ENDED);
+	assert_int_equal(state_of(a), SESSION_FAILED);
+	release_held();
+	assert_int_equal(judge_end(&slow), JUDGE_UNDECIDED);
+	assert_int_equal(state_of(a), SESSION_FAILED);
+}
+
+static void no_other_answer_passes_in_2_0(void **state)
+{
+	static const struct {
+		enum err err;
+		int status;
+		const char *text;
+		enum judge_outcome outcome;
+	} rows[] = {
+		{ ERR_TIMEOUT, 0, "", JUDGE_UNDECIDED },
+		{ OK, 503, YES, JUDGE_UNDECIDED },
+		{ OK, 200, "", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"verify_ret\":10000}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":\"10000\"}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10000.0}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":1e4}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":1,\"verify_ret\":10000}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":-1,\"verify_ret\":10000}", JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10000,\"identify_ret\":0}",
+		  JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0}", JUDGE_UNDECIDED },
+		{ OK, 200, YES YES, JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10005}", JUDGE_PENDING },
+		{ OK, 200, PENDING, JUDGE_PENDING },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":0}", JUDGE_ENDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10021}", JUDGE_ENDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":4294977296}", JUDGE_ENDED },
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":123456}", JUDGE_ENDED },
+		{ OK, 200, "{\"errcode\":84002,\"verify_ret\":10000}", JUDGE_ENDED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct try t;
+		memset(fake_store.values, 0, sizeof fake_store.values);
+		person_nr = 0;
+		struct person *a = person(PROTOCOL_2_0, USER_OPENID);
+		answer_next(QUERY_2, rows[i].err, rows[i].status, rows[i].text);
+		if (judge2(&t, a, a->id) != rows[i].outcome)
+			print_error("%s: %d\n", rows[i].text, (int)t.judge.outcome);
+		assert_int_equal(t.judge.outcome, rows[i].outcome);
+		assert_false(passed(&t));
+		assert_int_equal(state_of(a),
+				 rows[i].outcome == JUDGE_ENDED ? SESSION_FAILED : SESSION_OPENED);
+		assert_int_equal(
+			t.judge.s.rec.class != CLASS_PASSED || rows[i].outcome != JUDGE_ENDED, 1);
+	}
+}
+
+static void an_expired_or_unfinished_session_is_not_asked_about(void **state)
+{
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID),
+		      *b = person(PROTOCOL_2_0, USER_OPENID);
+	struct session s;
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_2] = YES;
+	assert_true(load(b, &s));
+	s.rec.state = SESSION_NEW;
+	write_session(b, &s);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ASKING);
+	clock_skew_ms += 3600000;
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_EXPIRED);
+	assert_int_equal(fake_net.calls[QUERY_2], 0);
+}
+
+static void no_failure_of_the_store_makes_2_0_pass_or_stick(void **state)
+{
+	(void)state;
+	sweep(PROTOCOL_2_0, YES, "good");
+}
+
+static void nor_in_2_0_when_the_answer_is_no(void **state)
+{
+	(void)state;
+	sweep(PROTOCOL_2_0, "{\"errcode\":0,\"verify_ret\":10004}", NULL);
+}
+
+#define BOTH(test)                                               \
+	cmocka_unit_test_setup_teardown(test, start_done, stop), \
+		cmocka_unit_test_setup_teardown(test, start_wait, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BOTH(a_good_result_passes_its_session),
+		BOTH(a_replay_is_answered_without_a_call),
+		BOTH(a_failed_session_stays_failed),
+		BOTH(many_at_once_make_one_call),
+		BOTH(a_foreign_result_is_refused_and_harms_nobody),
+		BOTH(a_key_that_we_did_not_issue_is_refused),
+		BOTH(another_identity_in_the_answer_fails_the_session),
+		BOTH(pending_gives_the_claim_back),
+		BOTH(an_unusable_answer_changes_nothing),
+		BOTH(a_refused_result_is_not_asked_about_again),
+		BOTH(a_lost_answer_is_asked_for_once_more),
+		BOTH(an_expired_session_does_not_pass_any_more),
+		BOTH(a_result_ends_one_session_only),
+		BOTH(a_crash_before_the_note_costs_the_lease_and_no_more),
+		BOTH(who_was_faster_is_right),
+		BOTH(no_failure_of_the_store_makes_1_0_pass_or_stick),
+		BOTH(nor_when_the_answer_is_no),
+		BOTH(a_used_up_arena_decides_nothing),
+		BOTH(a_named_session_passes_in_2_0),
+		BOTH(it_may_be_named_by_wechats_verify_id),
+		BOTH(another_callers_session_is_not_there),
+		BOTH(pending_opens_the_session_again),
+		BOTH(many_at_once_hold_one_lease),
+		BOTH(a_lost_lease_is_a_lost_verdict),
+		BOTH(no_other_answer_passes_in_2_0),
+		BOTH(an_expired_or_unfinished_session_is_not_asked_about),
+		BOTH(no_failure_of_the_store_makes_2_0_pass_or_stick),
+		BOTH(nor_in_2_0_when_the_answer_is_no),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
