@@ -23,7 +23,8 @@ struct store;
 
 enum store_kind {
 	STORE_SESSION, /* one face check, from /identify to its end */
-	STORE_KEY,     /* WeChat's key -> session; verify_result -> who claimed it */
+	STORE_KEY,     /* WeChat's key -> session */
+	STORE_CLAIM,   /* a verify_result -> who uses it, and what came of it */
 	STORE_TOKEN,   /* the access token of an app */
 	STORE_KIND_NR
 };

@@ -14,8 +14,11 @@
 
 #include <stdint.h>
 
+/* The first, which a zeroed struct holds, is no yes. */
 /*        id                status  word             for the user: zh, en */
 #define WX_CLASS_LIST(X)                                                                        \
+	X(CLASS_UPSTREAM, 502, "upstream", "暂时无法确认结果，请稍后再试",                      \
+	  "The result cannot be confirmed at present, please try again.")                       \
 	X(CLASS_PASSED, 200, "passed", "核验通过", "Verified.")                                 \
 	X(CLASS_PENDING, 202, "pending", "核验尚未完成，请稍候",                                \
 	  "The face check is not finished yet.")                                                \
@@ -30,9 +33,7 @@
 	X(CLASS_LIMITED, 429, "limited", "核验过于频繁，请稍后再试",                            \
 	  "Too many face checks, please try again later.")                                      \
 	X(CLASS_CONFIG, 503, "configuration", "服务暂不可用，请稍后再试",                       \
-	  "The service is not available at present.")                                           \
-	X(CLASS_UPSTREAM, 502, "upstream", "暂时无法确认结果，请稍后再试",                      \
-	  "The result cannot be confirmed at present, please try again.")
+	  "The service is not available at present.")
 
 #define WX_CLASS_ENUM_ROW(id, status, word, zh, en) id,
 enum wx_class { WX_CLASS_LIST(WX_CLASS_ENUM_ROW) WX_CLASS_NR };

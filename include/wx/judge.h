@@ -16,6 +16,7 @@
 #include "wx/wx.h"
 
 enum judge_outcome {
+	JUDGE_UNDECIDED, /* no usable answer; nothing has changed */
 	JUDGE_ENDED,     /* s has ended, now or before: PASSED or FAILED */
 	JUDGE_PENDING,   /* the user has not finished: ask again */
 	JUDGE_ASKING,    /* another request asks at this moment */
@@ -24,7 +25,6 @@ enum judge_outcome {
 	JUDGE_EXPIRED,   /* its time is over */
 	JUDGE_FOREIGN,   /* 1.0: not a result of a session of this caller */
 	JUDGE_REFUSED,   /* 1.0: WeChat does not take this verify_result */
-	JUDGE_UNDECIDED, /* no usable answer; nothing has changed */
 };
 
 struct wx_judge {

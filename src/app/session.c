@@ -130,6 +130,11 @@ void cancel_start(struct req *r)
 			"err_code must be the errCode of the phone's callback, as 90100", "none");
 		return;
 	}
+	if (wx_code(WX_CALLBACK, l->err_code)->class == CLASS_PENDING) {
+		answer_not_verified(r, answer_reason(ANSWER_BAD_FIELD),
+				    "this err_code is no failure: POST /verify instead", "none");
+		return;
+	}
 	log_int(r->log, "err_code", l->err_code);
 	if (asking_start(&l->who, r, 0, on_who) == DONE)
 		on_who(&l->who);

@@ -32,6 +32,9 @@ struct judge_flow {
 	uint64_t claim_version;
 };
 
+/* Longer than a query can take: two tokens, the call, and its one repetition. */
+int64_t judge_lease_until(const struct judge_flow *f);
+
 /*
  * A way of judging: entering a state starts its one operation; when that is done,
  * leaving it looks at what came and says which state is next.

@@ -30,37 +30,45 @@ static const struct flow_def def[STATE_NR] = {
 	[ENDED] = { "ended", 0 },
 };
 
-enum { LEASE_SLACK_MS = 2000 };
+/* A refusal is kept long enough to stop a client that asks again and again. */
+enum { REFUSED_MS = 60 * 1000 };
 
 /* --- the claim -------------------------------------------------------------- */
 
 static enum progress get_claim(struct judge_flow *f)
 {
-	f->store.kind = STORE_KEY;
+	f->store.kind = STORE_CLAIM;
 	f->store.key = f->claim_key;
 	return store_get(f->wx->store, &f->store, judge_on_store);
 }
 
-/* Kept as long as the session may still be asked about. */
+/* One that ended a session answers for as long as the session itself would. */
+static int64_t claim_expires(const struct judge_flow *f, enum claim_state state)
+{
+	int64_t until = store_now(f->wx->store);
+	int64_t session = f->op->s.rec.expires;
+
+	if (state == CLAIM_REFUSED)
+		return until + REFUSED_MS;
+	if (state == CLAIM_BOUND && session > until)
+		until = session;
+	return until + SESSION_LINGER_MS;
+}
+
 static enum progress put_claim(struct judge_flow *f, enum claim_state state)
 {
-	int64_t until = store_now(f->wx->store) + SESSION_LINGER_MS;
-
 	f->claim.state = (uint8_t)state;
 	claim_write(&f->claim, &f->store);
 	f->store.key = f->claim_key;
 	f->store.version = f->claim_version;
-	f->store.expires = until;
-	if (state == CLAIM_BOUND && f->op->s.rec.expires + SESSION_LINGER_MS > until)
-		f->store.expires = f->op->s.rec.expires + SESSION_LINGER_MS;
+	f->store.expires = claim_expires(f, state);
 	return store_put(f->wx->store, &f->store, judge_on_store);
 }
 
 static enum progress make_claim(struct judge_flow *f)
 {
 	f->claim = (struct claim){ 0 };
-	f->claim.lease_until = store_now(f->wx->store) + 3 * (int64_t)f->wx->conf->wechat.total_ms +
-			       LEASE_SLACK_MS;
+	f->claim.lease_until = judge_lease_until(f);
 	return put_claim(f, CLAIM_ASKING);
 }
 
@@ -80,7 +88,7 @@ static enum progress note_claim(struct judge_flow *f)
 
 static enum progress drop_claim(struct judge_flow *f)
 {
-	f->store.kind = STORE_KEY;
+	f->store.kind = STORE_CLAIM;
 	f->store.key = f->claim_key;
 	f->store.version = f->claim_version;
 	return store_del(f->wx->store, &f->store, judge_on_store);
@@ -215,11 +223,11 @@ static unsigned foreign(struct judge_flow *f, const char *word)
 
 static unsigned on_index(struct judge_flow *f)
 {
-	struct digest found;
+	struct digest found, caller;
 
 	if (judge_store_away(f))
 		return RELEASE;
-	if (f->store.err != OK || index_read(&f->store, &found) != OK)
+	if (f->store.err != OK || index_read(&f->store, &found, &caller) != OK)
 		return foreign(f, "unknown_key");
 	if (f->key_known && !digest_equal(&found, &f->key))
 		return foreign(f, "other_session");

@@ -21,14 +21,6 @@ static const struct flow_def def[STATE_NR] = {
 	[ENDED] = { "ended", 0 },
 };
 
-enum { LEASE_SLACK_MS = 2000 };
-
-/* Long enough for the call, its one repetition and a new token. */
-static int64_t lease_ms(const struct judge_flow *f)
-{
-	return 3 * (int64_t)f->wx->conf->wechat.total_ms + LEASE_SLACK_MS;
-}
-
 /* Both may be given only if they mean the same session. */
 static bool names_agree(const struct judge_flow *f)
 {
@@ -67,7 +59,7 @@ static unsigned on_find(struct judge_flow *f)
 		break;
 	}
 	session_move(s, SESSION_QUERYING);
-	s->rec.lease_until = now + lease_ms(f);
+	s->rec.lease_until = judge_lease_until(f);
 	s->rec.attempts++;
 	return LEASE;
 }
@@ -108,9 +100,11 @@ static unsigned on_answer(struct judge_flow *f)
 
 static unsigned on_index(struct judge_flow *f)
 {
+	struct digest caller;
+
 	if (judge_store_away(f))
 		return ENDED;
-	if (f->store.err == OK && index_read(&f->store, &f->key) == OK)
+	if (f->store.err == OK && index_read(&f->store, &f->key, &caller) == OK)
 		return FIND;
 	judge_outcome(f, JUDGE_UNKNOWN, CLASS_START_AGAIN, "no_session");
 	return ENDED;

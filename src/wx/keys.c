@@ -1,11 +1,11 @@
 /* Index and claim records. */
 #include "keys.h"
 
-enum { INDEX_LAYOUT = 1, CLAIM_LAYOUT = 2 };
+enum { INDEX_LAYOUT = 1, CLAIM_LAYOUT = 1 };
 
 struct index_record {
 	uint32_t layout, reserved;
-	struct digest session;
+	struct digest session, caller;
 };
 
 struct digest index_store_key(struct crypt *c, const struct conf_app *app,
@@ -16,19 +16,21 @@ struct digest index_store_key(struct crypt *c, const struct conf_app *app,
 	return crypt_hmac(c, "index", texts, ARRAY_LEN(texts));
 }
 
-void index_write(struct crypt *c, const struct conf_app *app, const struct digest *key_hash,
-		 const struct digest *session, struct store_op *op)
+void index_write(const struct digest *session, const struct digest *caller, struct store_op *op)
 {
-	const struct index_record rec = { .layout = INDEX_LAYOUT, .session = *session };
+	const struct index_record rec = {
+		.layout = INDEX_LAYOUT,
+		.session = *session,
+		.caller = *caller,
+	};
 
 	op->kind = STORE_KEY;
-	op->key = index_store_key(c, app, key_hash);
-	op->version = 0;
 	op->len = sizeof rec;
 	memcpy(op->value, &rec, sizeof rec);
 }
 
-enum err index_read(const struct store_op *op, struct digest *ret_session)
+enum err index_read(const struct store_op *op, struct digest *ret_session,
+		    struct digest *ret_caller)
 {
 	struct index_record rec;
 
@@ -38,6 +40,7 @@ enum err index_read(const struct store_op *op, struct digest *ret_session)
 	if (rec.layout != INDEX_LAYOUT)
 		return ERR_SYNTAX;
 	*ret_session = rec.session;
+	*ret_caller = rec.caller;
 	return OK;
 }
 
@@ -54,7 +57,7 @@ void claim_write(const struct claim *claim, struct store_op *op)
 	struct claim rec = *claim;
 
 	rec.layout = CLAIM_LAYOUT;
-	op->kind = STORE_KEY;
+	op->kind = STORE_CLAIM;
 	op->len = sizeof rec;
 	memcpy(op->value, &rec, sizeof rec);
 }

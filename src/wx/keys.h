@@ -1,5 +1,5 @@
 /*
- * keys.h - the small records that lead to a session (STORE_KEY).
+ * keys.h - the small records that lead to a session (STORE_KEY, STORE_CLAIM).
  *
  * An index leads from WeChat's key to the session we issued it in.  A claim says
  * who has used a verify_result (1.0), and what came of it; it is made before WeChat
@@ -11,12 +11,14 @@
 #include "store/store.h"
 #include "wx/session.h"
 
-/* key_hash: wx_key_hash() of WeChat's key; session: where it stands in the store. */
+/* key_hash: wx_key_hash() of WeChat's key. */
 struct digest index_store_key(struct crypt *c, const struct conf_app *app,
 			      const struct digest *key_hash);
-void index_write(struct crypt *c, const struct conf_app *app, const struct digest *key_hash,
-		 const struct digest *session, struct store_op *op);
-enum err index_read(const struct store_op *op, struct digest *ret_session) MUST_CHECK;
+
+/* session: where it stands in the store; caller: whose it is. */
+void index_write(const struct digest *session, const struct digest *caller, struct store_op *op);
+enum err index_read(const struct store_op *op, struct digest *ret_session,
+		    struct digest *ret_caller) MUST_CHECK;
 
 enum claim_state {
 	CLAIM_ASKING,  /* until lease_until */

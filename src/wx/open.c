@@ -1,24 +1,28 @@
 /*
  * Opening.
  *
- *   RESERVE --> CALL --> KEEP --> INDEX --> ENDED
- *                 |        |        |
- *                 +--------+--------+--> DROP --> ENDED
+ *   RESERVE --> CALL --> KEEP --> INDEX <--> AGAIN
+ *                 |        |        |  |       |
+ *                 +--------+--------|--+-------+--> DROP --> ENDED
+ *                                   +--> ENDED
  *
- * Asleep in CALL until WeChat answers, in the others until the store does.
+ * AGAIN: WeChat gave a key that it has given before; the same caller's newest session
+ * gets it, another caller's keeps it.  Asleep in CALL until WeChat answers, in the
+ * others until the store does.
  */
 #include "wx/open.h"
 #include "call.h"
 #include "keys.h"
 #include "protocol.h"
 
-enum { RESERVE, CALL, KEEP, INDEX, DROP, ENDED, STATE_NR };
+enum { RESERVE, CALL, KEEP, INDEX, AGAIN, DROP, ENDED, STATE_NR };
 
 static const struct flow_def open_def[STATE_NR] = {
 	[RESERVE] = { "reserve", TO(CALL) | TO(ENDED) },
 	[CALL] = { "call", TO(KEEP) | TO(DROP) },
 	[KEEP] = { "keep", TO(INDEX) | TO(DROP) },
-	[INDEX] = { "index", TO(ENDED) | TO(DROP) },
+	[INDEX] = { "index", TO(ENDED) | TO(AGAIN) | TO(DROP) },
+	[AGAIN] = { "again", TO(INDEX) | TO(DROP) },
 	[DROP] = { "drop", TO(ENDED) },
 	[ENDED] = { "ended", 0 },
 };
@@ -33,7 +37,8 @@ struct open_flow {
 	struct arena *arena;
 	struct flow flow;
 	struct digest key; /* of the session in the store */
-	struct store_op put;
+	struct store_op store;
+	uint64_t index_version; /* 0: there should be none */
 	struct wx_call call;
 };
 
@@ -51,9 +56,9 @@ static void fail_store(struct open_flow *f, enum err err)
 	fail(f, err, CLASS_RETRY, err == ERR_FULL ? "store_full" : "store_busy");
 }
 
-static void on_put(struct store_op *op)
+static void on_store(struct store_op *op)
 {
-	open_step(container_of(op, struct open_flow, put));
+	open_step(container_of(op, struct open_flow, store));
 }
 
 static void on_call(struct wx_call *c)
@@ -63,24 +68,32 @@ static void on_call(struct wx_call *c)
 
 static enum progress put_session(struct open_flow *f)
 {
-	session_pack(f->wx->crypt, &f->op->s, &f->put);
-	f->put.key = f->key;
-	return store_put(f->wx->store, &f->put, on_put);
+	session_pack(f->wx->crypt, &f->op->s, &f->store);
+	f->store.key = f->key;
+	return store_put(f->wx->store, &f->store, on_store);
 }
 
 static enum progress put_index(struct open_flow *f)
 {
-	index_write(f->wx->crypt, f->app, &f->op->s.rec.key, &f->key, &f->put);
-	f->put.expires = f->op->s.rec.expires + SESSION_LINGER_MS;
-	return store_put(f->wx->store, &f->put, on_put);
+	index_write(&f->key, &f->op->s.rec.caller, &f->store);
+	f->store.key = index_store_key(f->wx->crypt, f->app, &f->op->s.rec.key);
+	f->store.version = f->index_version;
+	f->store.expires = f->op->s.rec.expires + SESSION_LINGER_MS;
+	return store_put(f->wx->store, &f->store, on_store);
+}
+
+static enum progress get_index(struct open_flow *f)
+{
+	f->store.kind = STORE_KEY;
+	return store_get(f->wx->store, &f->store, on_store);
 }
 
 static enum progress drop_session(struct open_flow *f)
 {
-	f->put.kind = STORE_SESSION;
-	f->put.key = f->key;
-	f->put.version = f->op->s.version;
-	return store_del(f->wx->store, &f->put, on_put);
+	f->store.kind = STORE_SESSION;
+	f->store.key = f->key;
+	f->store.version = f->op->s.version;
+	return store_del(f->wx->store, &f->store, on_store);
 }
 
 static void call_start(struct open_flow *f)
@@ -134,55 +147,110 @@ static void take_answer(struct open_flow *f)
 	wx_call_finish(c);
 }
 
+/* --- the machine --------------------------------------------------------------- */
+
+static unsigned on_reserve(struct open_flow *f)
+{
+	if (f->store.err != OK) {
+		fail_store(f, f->store.err);
+		return ENDED;
+	}
+	f->op->s.version = f->store.version;
+	return CALL;
+}
+
+static unsigned on_answer(struct open_flow *f)
+{
+	take_answer(f);
+	return f->op->err == OK ? KEEP : DROP;
+}
+
+static unsigned on_keep(struct open_flow *f)
+{
+	if (f->store.err != OK) {
+		fail_store(f, f->store.err);
+		return DROP;
+	}
+	f->op->s.version = f->store.version;
+	return INDEX;
+}
+
+static unsigned on_index(struct open_flow *f)
+{
+	if (f->store.err == OK)
+		return ENDED;
+	if (f->store.err == ERR_CONFLICT)
+		return AGAIN;
+	fail_store(f, f->store.err);
+	return DROP;
+}
+
+static unsigned on_again(struct open_flow *f)
+{
+	struct digest session, caller;
+
+	f->index_version = 0;
+	if (f->store.err == ERR_NOT_FOUND)
+		return INDEX;
+	if (f->store.err != OK || index_read(&f->store, &session, &caller) != OK) {
+		fail_store(f, ERR_BUSY);
+		return DROP;
+	}
+	if (!digest_equal(&caller, &f->op->s.rec.caller)) {
+		fail(f, ERR_CONFLICT, CLASS_UPSTREAM, "key_of_another_caller");
+		return DROP;
+	}
+	f->index_version = f->store.version;
+	return INDEX;
+}
+
+/* What entering a state starts. */
+static enum progress enter(struct open_flow *f)
+{
+	switch (f->flow.state) {
+	case CALL:
+		call_start(f);
+		return WAIT;
+	case INDEX:
+		return put_index(f);
+	case AGAIN:
+		return get_index(f);
+	case DROP:
+		return drop_session(f);
+	default: /* RESERVE, KEEP */
+		return put_session(f);
+	}
+}
+
+/* What the state has found says where to go. */
+static unsigned leave(struct open_flow *f)
+{
+	switch (f->flow.state) {
+	case RESERVE:
+		return on_reserve(f);
+	case CALL:
+		return on_answer(f);
+	case KEEP:
+		return on_keep(f);
+	case INDEX:
+		return on_index(f);
+	case AGAIN:
+		return on_again(f);
+	default: /* DROP: its failure changes nothing, the slot expires by itself */
+		return ENDED;
+	}
+}
+
 static void open_step(struct open_flow *f)
 {
-	for (;;) {
-		switch (f->flow.state) {
-		case RESERVE:
-			if (f->put.err != OK) {
-				fail_store(f, f->put.err);
-				flow_move(&f->flow, ENDED);
-				continue;
-			}
-			f->op->s.version = f->put.version;
-			flow_move(&f->flow, CALL);
-			call_start(f);
-			return;
-		case CALL:
-			take_answer(f);
-			flow_move(&f->flow, f->op->err == OK ? KEEP : DROP);
-			if ((f->op->err == OK ? put_session(f) : drop_session(f)) == WAIT)
-				return;
-			continue;
-		case KEEP:
-		case INDEX:
-			if (f->put.err != OK) {
-				fail_store(f, f->put.err);
-				flow_move(&f->flow, DROP);
-				if (drop_session(f) == WAIT)
-					return;
-				continue;
-			}
-			if (f->flow.state == INDEX) {
-				flow_move(&f->flow, ENDED);
-				continue;
-			}
-			f->op->s.version = f->put.version;
-			flow_move(&f->flow, INDEX);
-			if (put_index(f) == WAIT)
-				return;
-			continue;
-		case DROP:
-			flow_move(&f->flow, ENDED);
-			continue;
-		case ENDED:
+	do {
+		flow_move(&f->flow, leave(f));
+		if (f->flow.state == ENDED) {
 			identity_wipe(&f->op->id);
 			f->op->done(f->op); /* the arena goes: touch nothing after this */
 			return;
-		default:
-			ensure(false && "state");
 		}
-	}
+	} while (enter(f) == DONE);
 }
 
 static void on_start(struct task *task)
@@ -195,7 +263,7 @@ static void on_start(struct task *task)
 		op->word = "no_memory";
 		identity_wipe(&op->id);
 		op->done(op);
-	} else if (put_session(op->flow) == DONE) {
+	} else if (enter(op->flow) == DONE) {
 		open_step(op->flow);
 	}
 }

@@ -411,30 +411,35 @@ static bool is_unwanted(const struct token *t, const struct token_record *rec)
 	return same;
 }
 
-/* A token that WeChat refused before its time: somebody else refreshes this appid. */
-static void drop_unwanted(struct token *t)
+/* Refused before its time: then somebody else refreshes the token of this appid. */
+static void tell_replaced(const struct token *t, int64_t expires)
 {
-	t->rec.refused = t->unwanted;
-	if (t->rec.expires - AGEING_MS > store_now(t->wx->store))
+	int64_t left = (expires - store_now(t->wx->store)) / 1000;
+
+	if (left > AGEING_MS / 1000)
 		log_text(LOG_WARN, "token_replaced_early",
 			 "%s: WeChat refused an access token %" PRId64 " s before its time: does "
 			 "another system refresh the token of this appid?",
-			 t->app->appid, (t->rec.expires - store_now(t->wx->store)) / 1000);
-	t->rec.expires = 0;
+			 t->app->appid, left);
 }
 
 /* What the record asks for: go on to LEASE, rest, or end. */
 static void keeper_look(struct token *t)
 {
-	int64_t now = store_now(t->wx->store);
+	int64_t now = store_now(t->wx->store), expires;
+	bool dropped;
 
 	if (!record_read(&t->op, &t->rec)) {
 		t->rec = (struct token_record){ .layout = TOKEN_LAYOUT };
 		if (t->op.err != OK)
 			t->op.version = 0;
 	}
-	if (is_unwanted(t, &t->rec))
-		drop_unwanted(t);
+	expires = t->rec.expires;
+	dropped = is_unwanted(t, &t->rec);
+	if (dropped) {
+		t->rec.refused = t->unwanted;
+		t->rec.expires = 0;
+	}
 	bool good = usable(&t->rec, now);
 	if (good && !ageing(&t->rec, now)) {
 		keeper_end(t, OK);
@@ -446,6 +451,8 @@ static void keeper_look(struct token *t)
 		flow_move(&t->flow, REST);
 		timer_start(&t->timer, REST_MS);
 	} else {
+		if (dropped)
+			tell_replaced(t, expires);
 		t->rec.lease_until = now + LEASE_MS;
 		flow_move(&t->flow, LEASE);
 	}

@@ -171,7 +171,9 @@ static void store_issued(int protocol, char *id)
 	session_pack(keys, &s, &op);
 	op.key = where;
 	ensure(do_put(&op) == OK);
-	index_write(keys, &fake_apps[protocol], &s.rec.key, &where, &op);
+	index_write(&where, &s.rec.caller, &op);
+	op.key = index_store_key(keys, &fake_apps[protocol], &s.rec.key);
+	op.version = 0;
 	op.expires = s.rec.expires;
 	ensure(do_put(&op) == OK);
 }

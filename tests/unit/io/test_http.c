@@ -689,7 +689,7 @@ static void everybody_gets_his_own_answer_many_at_once(void **state)
 		worst_gap_ms = 0;
 		timer_start(&beat, 2);
 		for (unsigned i = 0; i < MANY; i++) {
-			char path[64];
+			char path[96];
 
 			snprintf(many[i].expect, sizeof many[i].expect, "%d-%u", round, i);
 			snprintf(path, sizeof path, "/delay/50/%s", many[i].expect);

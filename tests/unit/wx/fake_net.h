@@ -206,7 +206,12 @@ enum err store_ready(struct store *s)
 
 size_t store_value_max(enum store_kind kind)
 {
-	static const size_t max[STORE_KIND_NR] = { 1024, 128, STORE_VALUE_MAX };
+	static const size_t max[STORE_KIND_NR] = {
+		[STORE_SESSION] = 1024,
+		[STORE_KEY] = 96,
+		[STORE_CLAIM] = 96,
+		[STORE_TOKEN] = STORE_VALUE_MAX,
+	};
 
 	return max[kind];
 }

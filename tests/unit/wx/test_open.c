@@ -50,9 +50,11 @@ static void on_open(struct wx_open *o)
 	loop_stop(loop);
 }
 
+static const char *caller_name = USER_OPENID;
+
 static void open_start(struct try *t, int protocol, size_t arena_cap)
 {
-	struct digest caller = session_caller(keys, STR("wx"), "openid", STR(USER_OPENID));
+	struct digest caller = session_caller(keys, STR("wx"), "openid", str_of(caller_name));
 
 	*t = (struct try){ .name = PERSON_NAME, .id = PERSON_ID };
 	arena_init(&t->arena, arena_cap);
@@ -96,7 +98,7 @@ static void an_open_session_is_stored_and_found_by_wechats_key(void **state)
 	for (int protocol = PROTOCOL_1_0; protocol <= PROTOCOL_2_0; protocol++) {
 		enum path path = protocol == PROTOCOL_1_0 ? OPEN_1 : OPEN_2;
 		struct session s;
-		struct digest found;
+		struct digest found, whose;
 		struct try t;
 		assert_int_equal(open_now(&t, protocol), OK);
 		assert_int_equal(fake_net.calls[path], 1);
@@ -111,7 +113,8 @@ static void an_open_session_is_stored_and_found_by_wechats_key(void **state)
 				       .key = index_store_key(keys, &fake_apps[protocol],
 							      &s.rec.key) };
 		assert_int_equal(do_get(&op), OK);
-		assert_int_equal(index_read(&op, &found), OK);
+		assert_int_equal(index_read(&op, &found, &whose), OK);
+		assert_true(digest_equal(&whose, &s.rec.caller));
 		struct digest where = session_store_key(keys, str_of(t.open.id_text));
 		assert_true(digest_equal(&found, &where));
 	}
@@ -241,6 +244,32 @@ static void every_failure_frees_the_place_and_is_not_tried_again(void **state)
 		assert_int_equal(count_values(STORE_SESSION), 0);
 		assert_int_equal(count_values(STORE_KEY), 0);
 	}
+}
+
+/* Nobody knows whether WeChat does that: [?] in what it documents. */
+static void a_key_given_twice_leads_to_the_newest_session_of_its_caller_only(void **state)
+{
+	struct try first, second, other;
+	struct digest found, whose;
+	struct session s;
+
+	(void)state;
+	assert_int_equal(open_now(&first, PROTOCOL_1_0), OK);
+	assert_int_equal(open_now(&second, PROTOCOL_1_0), OK);
+	assert_string_not_equal(first.open.id_text, second.open.id_text);
+	caller_name = "somebody-else";
+	assert_int_equal(open_now(&other, PROTOCOL_1_0), ERR_CONFLICT);
+	caller_name = USER_OPENID;
+	assert_string_equal(other.open.word, "key_of_another_caller");
+
+	assert_int_equal(find(second.open.id_text, &s), OK);
+	struct store_op op = { .kind = STORE_KEY,
+			       .key = index_store_key(keys, &fake_apps[PROTOCOL_1_0], &s.rec.key) };
+	assert_int_equal(do_get(&op), OK);
+	assert_int_equal(index_read(&op, &found, &whose), OK);
+	struct digest where = session_store_key(keys, str_of(second.open.id_text));
+	assert_true(digest_equal(&found, &where));
+	assert_int_equal(count_values(STORE_SESSION), 2);
 }
 
 static void a_key_may_have_256_characters_and_not_257(void **state)
@@ -583,6 +612,7 @@ int main(void)
 		BOTH(the_place_is_taken_before_the_call),
 		BOTH(a_full_store_means_no_call),
 		BOTH(every_failure_frees_the_place_and_is_not_tried_again),
+		BOTH(a_key_given_twice_leads_to_the_newest_session_of_its_caller_only),
 		BOTH(a_key_may_have_256_characters_and_not_257),
 		BOTH(only_a_refused_token_makes_a_second_call),
 		BOTH(a_token_refused_twice_is_the_end),
