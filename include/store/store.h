@@ -76,7 +76,6 @@ enum err store_ready(struct store *s);
 struct store_shm_conf {
 	const char *segment; /* path of the file, usually in /dev/shm */
 	unsigned sessions;   /* how many face checks fit at the same time */
-	unsigned apps;
 };
 
 /*

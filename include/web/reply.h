@@ -34,8 +34,10 @@ enum web_reason { WEB_REASON_LIST(REASON_ENUM_ROW) WEB_REASON_NR };
 const struct reason *web_reason(enum web_reason id);
 
 /*
- * Before any of these, r->reply.retry_after (seconds) and r->reply.allow may be
- * set; they become the headers Retry-After and Allow.
+ * Before any of these, r->reply.allow and r->reply.retry_after (seconds; where
+ * asking again may help there is a usual value) may be set.  They become the headers
+ * Allow and Retry-After, the latter also the member retry_after, as a mini program
+ * looks at the body only.
  */
 
 /*

@@ -41,7 +41,7 @@ struct wx_judge {
 	bool asked;             /* WeChat was called */
 	bool named;             /* s is the session that it is about */
 	int64_t errcode;
-	char rid[64];
+	char rid[WX_RID_MAX];
 	int ms;
 
 	void (*done)(struct wx_judge *);

@@ -23,7 +23,6 @@ struct wx_login {
 
 	void (*done)(struct wx_login *);
 	struct wx *wx;
-	struct arena *arena;
 	struct str url;
 	struct http_call http;
 	struct task start;

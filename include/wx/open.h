@@ -23,7 +23,7 @@ struct wx_open {
 	enum wx_class class; /* with err != OK: what it is for the client */
 	const char *word;    /* with err != OK: for the log */
 	int64_t errcode;
-	char rid[64];
+	char rid[WX_RID_MAX];
 	int64_t expires_in; /* seconds, as WeChat said */
 	char id_text[SESSION_ID_LEN + 1];
 	int ms; /* at WeChat */

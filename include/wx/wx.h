@@ -12,6 +12,8 @@
 
 struct wx;
 
+enum { WX_RID_MAX = 64 }; /* WeChat's id of a request, with its NUL */
+
 /* Everything given stays the caller's and outlives the struct wx. */
 struct wx *wx_create(struct loop *l, struct http *h, struct store *s, struct crypt *c,
 		     const struct conf *conf);
@@ -27,15 +29,17 @@ const struct conf_app *wx_app(struct wx *wx, struct str appid);
 /* What /ready says, by name. */
 struct wx_ready {
 	const char *store;  /* "ok", or "busy" */
-	const char *token;  /* "ok", "none", or the word of what WeChat refused it with */
 	const char *wechat; /* "ok", or "breaker_open" */
-	bool ok;            /* all of them */
+	const char
+		*token[CONF_APPS_MAX]; /* by app: "ok", "none", or the word WeChat refused with */
+	bool ok;                       /* store and wechat, and at least one app's token */
 
 	void (*done)(struct wx_ready *);
 	struct wx *wx;
 	struct ready_get *get;
 	struct task start;
 	enum err store_err;
+	bool served;
 	unsigned next; /* app */
 };
 

@@ -39,14 +39,30 @@ static enum wx_family result_family(const struct session *s)
 	return s->rec.protocol == PROTOCOL_1_0 ? WX_IDENTIFY_RET : WX_VERIFY_RET;
 }
 
+/*
+ * However it failed, it failed: a word that elsewhere means "ask again" would send a
+ * client round in circles.
+ */
+static enum wx_class final_class(enum wx_class class)
+{
+	switch (class) {
+	case CLASS_PASSED:
+	case CLASS_IDENTITY:
+	case CLASS_DEVICE:
+	case CLASS_CANCELLED:
+		return class;
+	default:
+		return CLASS_START_AGAIN;
+	}
+}
+
 void answer_ended(struct req *r, const struct conf_app *app, const struct session *s)
 {
 	bool passed = s->rec.state == SESSION_PASSED;
 	const struct wx_code *code = wx_code(result_family(s), s->rec.code);
-	struct reason why = *wx_class_reason(s->rec.class);
+	struct reason why = *wx_class_reason(final_class(s->rec.class));
 	const char *text = NULL;
 
-	/* However it failed, it failed: the class's own status is for what may still pass. */
 	if (!passed)
 		why.status = 403;
 	if (app->reveal_codes && s->rec.code != 0)

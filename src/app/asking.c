@@ -15,8 +15,6 @@ static enum progress refuse(struct asking *a, const struct reason *why, const ch
 {
 	a->why = why;
 	a->hint = hint;
-	if (why->status == 503)
-		a->req->reply.retry_after = 2;
 	return DONE;
 }
 
@@ -155,7 +153,11 @@ static enum progress choose_app(struct asking *a)
 	const struct conf *conf = wx_conf(app_of(a->req)->wx);
 	struct str field;
 
-	if (a->find.err == OK && a->session.len > 0)
+	if (a->session.len > 0 && a->find.err == ERR_NOT_FOUND)
+		return refuse(a, answer_reason(ANSWER_NO_SESSION), NULL);
+	if (a->session.len > 0 && a->find.err != OK)
+		return refuse(a, wx_class_reason(CLASS_RETRY), NULL);
+	if (a->session.len > 0)
 		return use_app(a, str_of(a->find.s.rec.appid));
 	if (conf->app_field) {
 		if (!asking_text(a->req, "appid", "appId", &field))
@@ -180,6 +182,8 @@ static bool read_session(struct asking *a)
 {
 	struct str header = req_param(a->req, "HTTP_X_BENREN_SESSION");
 
+	if ((a->needs & ASKING_SESSION) == 0)
+		return true;
 	if (!asking_text(a->req, "session", "session", &a->session))
 		return false;
 	if (a->session.len == 0)

@@ -14,7 +14,8 @@
 #include "wx/login.h"
 
 enum {
-	ASKING_OPENID = 1, /* an openid is needed where the protocol asks for one */
+	ASKING_OPENID = 1,  /* an openid is needed where the protocol asks for one */
+	ASKING_SESSION = 2, /* it is about a session, if one is named */
 };
 
 struct asking {

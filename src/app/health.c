@@ -15,12 +15,14 @@ struct ready {
 static void on_ready(struct wx_ready *w)
 {
 	struct req *r = container_of(w, struct ready, ready)->req;
+	const struct conf *conf = wx_conf(app_of(r)->wx);
 
-	if (!w->ok)
-		r->reply.retry_after = 2;
 	struct json_out *o = reply_begin(r, web_reason(w->ok ? REASON_OK : REASON_BUSY), NULL);
 	json_put_str(o, "store", str_of(w->store));
-	json_put_str(o, "token", str_of(w->token));
+	json_open_object(o, "token");
+	for (unsigned i = 0; i < conf->app_nr; i++)
+		json_put_str(o, conf->apps[i].appid, str_of(w->token[i]));
+	json_close_object(o);
 	json_put_str(o, "wechat", str_of(w->wechat));
 	reply_send(r);
 }

@@ -50,8 +50,6 @@ static void on_open(struct wx_open *o)
 	}
 	const struct reason *why = wx_class_reason(o->class);
 	log_word(r->log, "why", o->word);
-	if (why->status == 503 || why->status == 429)
-		r->reply.retry_after = 2;
 	session_wipe(&o->s);
 	reply_reason(r, why, NULL);
 }

@@ -23,8 +23,6 @@ static void reply_open(struct lookup *l, enum session_state state)
 	struct req *r = l->req;
 	bool expired = state == SESSION_EXPIRED;
 
-	if (!expired)
-		r->reply.retry_after = 2;
 	answer_not_verified(
 		r, expired ? answer_reason(ANSWER_EXPIRED) : wx_class_reason(CLASS_PENDING), NULL,
 		session_state_name(state));
@@ -52,14 +50,12 @@ static void reply_found(struct lookup *l)
 	if (f->err == ERR_NOT_FOUND) {
 		answer_not_verified(r, answer_reason(ANSWER_NO_SESSION), NULL, "none");
 	} else if (f->err != OK) {
-		r->reply.retry_after = 2;
 		answer_not_verified(r, wx_class_reason(CLASS_RETRY), NULL, "none");
 	} else if (f->state == SESSION_PASSED || f->state == SESSION_FAILED) {
 		answer_ended(r, l->who.app, &f->s);
 	} else if (l->cancel && f->state == SESSION_OPENED) {
 		reply_cancelled(l);
 	} else if (l->cancel && f->state != SESSION_EXPIRED) {
-		r->reply.retry_after = 1;
 		answer_not_verified(r, answer_reason(ANSWER_ASKING), NULL,
 				    session_state_name(f->state));
 	} else {
@@ -111,7 +107,7 @@ void session_start(struct req *r)
 {
 	struct lookup *l = begin(r);
 
-	if (l != NULL && asking_start(&l->who, r, 0, on_who) == DONE)
+	if (l != NULL && asking_start(&l->who, r, ASKING_SESSION, on_who) == DONE)
 		on_who(&l->who);
 }
 
@@ -136,6 +132,6 @@ void cancel_start(struct req *r)
 		return;
 	}
 	log_int(r->log, "err_code", l->err_code);
-	if (asking_start(&l->who, r, 0, on_who) == DONE)
+	if (asking_start(&l->who, r, ASKING_SESSION, on_who) == DONE)
 		on_who(&l->who);
 }

@@ -31,13 +31,21 @@ static void log_judged(struct req *r, const struct wx_judge *j)
 	log_word(r->log, "rid", j->rid);
 }
 
-static void reply_undecided(struct req *r, const struct wx_judge *j)
+/* What a client may be told of the session that this is about, if it is known. */
+static const char *state_of(const struct wx_judge *j)
 {
-	const struct reason *why = wx_class_reason(j->verdict.class);
-
-	if (why->status == 503 || why->status == 429)
-		r->reply.retry_after = 2;
-	answer_not_verified(r, why, NULL, session_state_name(SESSION_OPENED));
+	if (!j->named)
+		return "none";
+	switch (j->outcome) {
+	case JUDGE_ASKING:
+		return session_state_name(SESSION_QUERYING);
+	case JUDGE_EXPIRED:
+		return session_state_name(SESSION_EXPIRED);
+	case JUDGE_USED:
+		return session_state_name(j->s.rec.state);
+	default: /* nothing has changed */
+		return session_state_name(SESSION_OPENED);
+	}
 }
 
 /* A result that ends no session of this caller: one shape, whatever the reason was. */
@@ -46,7 +54,25 @@ static void reply_refused(struct req *r, const struct wx_judge *j)
 	struct reason why = *wx_class_reason(j->verdict.class);
 
 	why.status = 403;
-	answer_not_verified(r, &why, NULL, session_state_name(SESSION_FAILED));
+	answer_not_verified(r, &why, NULL, "none");
+}
+
+static const struct reason *reason_of(const struct wx_judge *j)
+{
+	switch (j->outcome) {
+	case JUDGE_PENDING:
+		return wx_class_reason(CLASS_PENDING);
+	case JUDGE_ASKING:
+		return answer_reason(ANSWER_ASKING);
+	case JUDGE_USED:
+		return answer_reason(ANSWER_USED);
+	case JUDGE_UNKNOWN:
+		return answer_reason(ANSWER_NO_SESSION);
+	case JUDGE_EXPIRED:
+		return answer_reason(ANSWER_EXPIRED);
+	default: /* UNDECIDED */
+		return wx_class_reason(j->verdict.class);
+	}
 }
 
 static void on_judge(struct wx_judge *j)
@@ -55,59 +81,25 @@ static void on_judge(struct wx_judge *j)
 	struct req *r = v->req;
 
 	log_judged(r, j);
-	switch (j->outcome) {
-	case JUDGE_ENDED:
-		session_wipe(&j->s);
+	session_wipe(&j->s);
+	if (j->outcome == JUDGE_ENDED)
 		answer_ended(r, v->who.app, &j->s);
-		return;
-	case JUDGE_PENDING:
-		r->reply.retry_after = 2;
-		answer_not_verified(r, wx_class_reason(CLASS_PENDING), NULL,
-				    session_state_name(SESSION_OPENED));
-		return;
-	case JUDGE_ASKING:
-		r->reply.retry_after = 1;
-		answer_not_verified(r, answer_reason(ANSWER_ASKING), NULL,
-				    session_state_name(SESSION_QUERYING));
-		return;
-	case JUDGE_USED:
-		answer_not_verified(r, answer_reason(ANSWER_USED), NULL,
-				    session_state_name(SESSION_FAILED));
-		return;
-	case JUDGE_UNKNOWN:
-		answer_not_verified(r, answer_reason(ANSWER_NO_SESSION), NULL, "none");
-		return;
-	case JUDGE_EXPIRED:
-		answer_not_verified(r, answer_reason(ANSWER_EXPIRED), NULL,
-				    session_state_name(SESSION_EXPIRED));
-		return;
-	case JUDGE_FOREIGN:
-	case JUDGE_REFUSED:
+	else if (j->outcome == JUDGE_FOREIGN || j->outcome == JUDGE_REFUSED)
 		reply_refused(r, j);
-		return;
-	case JUDGE_UNDECIDED:
-		break;
-	}
-	reply_undecided(r, j);
-}
-
-static bool plausible(struct str s, size_t most)
-{
-	return s.len > 0 && s.len <= most &&
-	       str_only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-			   "-_.~+/=:|");
+	else
+		answer_not_verified(r, reason_of(j), NULL, state_of(j));
 }
 
 /* What this app's protocol needs; a hint when it is not there. */
 static const char *check_input(const struct verify *v)
 {
 	if (v->who.app->protocol == PROTOCOL_1_0) {
-		if (plausible(v->verify_result, RESULT_MAX))
-			return NULL;
-		return "send verify_result: the verifyResult of the success callback of "
-		       "wx.startFacialRecognitionVerify";
+		if (v->verify_result.len == 0)
+			return "send verify_result: the verifyResult of the success callback of "
+			       "wx.startFacialRecognitionVerify";
+		return v->verify_result.len <= RESULT_MAX ? NULL : "verify_result is too long";
 	}
-	if (v->verify_id.len > 0 && !plausible(v->verify_id, WX_KEY_MAX))
+	if (v->verify_id.len > WX_KEY_MAX)
 		return "verify_id must be the text that /identify answered";
 	if (v->verify_id.len == 0 && v->who.session.len == 0)
 		return "send session or verify_id, as /identify answered them";
@@ -151,6 +143,6 @@ void verify_start(struct req *r)
 				    "verify_result and verify_id must be texts", "none");
 		return;
 	}
-	if (asking_start(&v->who, r, 0, on_who) == DONE)
+	if (asking_start(&v->who, r, ASKING_SESSION, on_who) == DONE)
 		on_who(&v->who);
 }

@@ -89,6 +89,9 @@ static const char *nearest_key(const struct conf_key *keys, const char *name)
 	const char *best = NULL;
 	unsigned least = 5;
 
+	if (keys == conf_keys && distance(name, "apps") <= 2)
+		return "apps";
+
 	for (const struct conf_key *k = keys; k->name != NULL; k++) {
 		unsigned d = distance(name, k->name);
 		if (d < least) {
@@ -325,6 +328,10 @@ static void read_text(struct conf *c, struct str text)
 	struct json_error error;
 	struct json *root;
 
+	if (str_starts(text, STR("\xEF\xBB\xBF"))) {
+		conf_complain(c, 1, "begins with a byte order mark: save it as UTF-8 without one");
+		return;
+	}
 	switch (json_parse(&c->arena, text, JSON_COMMENTS, &root, &error)) {
 	case OK:
 		read_root(&r, root);
@@ -362,7 +369,8 @@ enum err conf_load(const char *file, struct conf **ret_conf)
 		conf_complain(c, 0, "larger than %d bytes", FILE_MAX);
 		break;
 	default:
-		conf_complain(c, 0, "cannot be read by this user (uid %d)", (int)geteuid());
+		conf_complain(c, 0, "is no file, or cannot be read by this user (uid %d)",
+			      (int)geteuid());
 	}
 	mem_free(text);
 	if (c->error_nr == 0)

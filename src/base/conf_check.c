@@ -31,20 +31,26 @@ static enum err read_all(int fd, char *dst, size_t size, size_t *ret_len)
 	return OK;
 }
 
+/* Could somebody else have read it, or put it there? */
+static bool trusted(const struct stat *st, unsigned flags)
+{
+	if ((flags & CONF_SECRET_FILE) != 0 && (st->st_mode & S_IRWXO) != 0)
+		return false;
+	if ((flags & CONF_OWN_FILE) == 0)
+		return true;
+	return (st->st_uid == geteuid() || st->st_uid == 0) && (st->st_mode & S_IWGRP) == 0;
+}
+
 enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size, size_t *ret_len)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | ((flags & CONF_OWN_FILE) != 0 ? O_NOFOLLOW : 0));
 
 	if (fd < 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM;
 	enum err err = ERR_SYSTEM;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		bool open_to_all = (st.st_mode & S_IRWXO) != 0;
-		err = (flags & CONF_SECRET_FILE) != 0 && open_to_all
-			      ? ERR_REFUSED
-			      : read_all(fd, dst, size, ret_len);
-	}
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		err = trusted(&st, flags) ? read_all(fd, dst, size, ret_len) : ERR_REFUSED;
 	close(fd);
 	return err;
 }
@@ -102,6 +108,27 @@ static bool is_appid(const char *appid)
 	       str_only(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
+/* Only what no client can set: most parameters come from its own request. */
+static void check_param(struct conf *c, const struct conf_app *app, const char *name)
+{
+	struct str s = str_of(name);
+	bool servers = str_starts(s, STR("BENREN_")) || str_starts(s, STR("SSL_CLIENT_"));
+
+	if (s.len == 0 || (str_is(s, "REMOTE_USER") && app->caller_verified))
+		return;
+	if (str_is(s, "REMOTE_USER"))
+		conf_complain(c, 0,
+			      "%s: nginx fills REMOTE_USER with a name that nobody verified: use "
+			      "a parameter of your own, or write \"caller_verified\": true if "
+			      "your server checks it",
+			      app->appid);
+	else if (!servers || !str_only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"))
+		conf_complain(c, 0,
+			      "%s: \"%s\" may be a client's own words: let the web server set a "
+			      "parameter whose name begins with BENREN_, as BENREN_USER",
+			      app->appid, name);
+}
+
 static void check_caller(struct conf *c, const struct conf_app *app)
 {
 	bool has_param = app->caller_param[0] != '\0';
@@ -120,18 +147,8 @@ static void check_caller(struct conf *c, const struct conf_app *app)
 		conf_complain(c, 0,
 			      "%s: caller_param and openid_param only go with caller \"param\"",
 			      app->appid);
-	if (strcmp(app->caller_param, "REMOTE_USER") == 0 && !app->caller_verified)
-		conf_complain(c, 0,
-			      "%s: nginx fills REMOTE_USER with a name that nobody verified: use "
-			      "a parameter of your own, or write \"caller_verified\": true if "
-			      "your server checks it",
-			      app->appid);
-	if (strncmp(app->caller_param, "HTTP_", 5) == 0 ||
-	    strncmp(app->openid_param, "HTTP_", 5) == 0)
-		conf_complain(c, 0,
-			      "%s: a parameter that begins with HTTP_ is a header that any client "
-			      "can send: let the web server set one of its own",
-			      app->appid);
+	check_param(c, app, app->caller_param);
+	check_param(c, app, app->openid_param);
 }
 
 static void check_app(struct conf *c, unsigned i)
@@ -209,7 +226,8 @@ static void check_host(struct conf *c)
 
 void conf_check(struct conf *c)
 {
-	if (c->prefix[0] != '\0' && (c->prefix[0] != '/' || str_ends(str_of(c->prefix), STR("/"))))
+	if (c->prefix[0] != '\0' && (c->prefix[0] != '/' || str_ends(str_of(c->prefix), STR("/")) ||
+				     strpbrk(c->prefix, " \t?#%") != NULL))
 		conf_complain(c, 0,
 			      "prefix must begin with a slash and not end with one, as \"/face\"");
 	if (c->segment[0] == '\0')
@@ -250,9 +268,10 @@ enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 	char bytes[CRYPT_KEY_SIZE + 2];
 	size_t len = 0;
 
-	enum err err = conf_read_file(c->key_file, CONF_SECRET_FILE, bytes, sizeof bytes, &len);
+	const unsigned flags = CONF_SECRET_FILE | CONF_OWN_FILE;
+	enum err err = conf_read_file(c->key_file, flags, bytes, sizeof bytes, &len);
 	if (err == ERR_NOT_FOUND && make_key_file(c->key_file))
-		err = conf_read_file(c->key_file, CONF_SECRET_FILE, bytes, sizeof bytes, &len);
+		err = conf_read_file(c->key_file, flags, bytes, sizeof bytes, &len);
 	*ret_why = why;
 	if (err == OK && len == CRYPT_KEY_SIZE) {
 		memcpy(key, bytes, CRYPT_KEY_SIZE);
@@ -260,8 +279,10 @@ enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 		return OK;
 	}
 	if (err == ERR_REFUSED)
-		snprintf(why, sizeof why, "other users may read the key_file %s: chmod 600 it",
-			 c->key_file);
+		snprintf(why, sizeof why,
+			 "the key_file %s is open to other users, or was made by one: it must "
+			 "belong to this user (uid %d) or root, mode 600 or 640",
+			 c->key_file, (int)geteuid());
 	else if (err == OK || err == ERR_TOO_LARGE)
 		snprintf(why, sizeof why,
 			 "the key_file %s does not hold exactly %d bytes: remove it (all "

@@ -19,7 +19,10 @@ void conf_check(struct conf *c);
  * A whole small file into dst, with a NUL; why is a sentence on failure.
  * ERR_NOT_FOUND, ERR_TOO_LARGE, ERR_REFUSED (others may read it), ERR_SYSTEM.
  */
-enum { CONF_SECRET_FILE = 1 }; /* refuse files that others may read */
+enum {
+	CONF_SECRET_FILE = 1, /* refuse files that others may read */
+	CONF_OWN_FILE = 2,    /* and those that neither we nor root have made, and links */
+};
 enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size,
 			size_t *ret_len) MUST_CHECK;
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -153,6 +154,17 @@ void log_outside(struct log_line *l, const char *key, struct str text)
 		json_put_str(&l->out, key, (struct str){ cut, clean(cut, sizeof cut, text) });
 }
 
+/*
+ * A pipe that another user made could not be opened again without blocking; if it says
+ * that it has room, a line of at most PIPE_BUF goes in whole.  Files always have room.
+ */
+static bool has_room(void)
+{
+	struct pollfd p = { .fd = out.fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
+}
+
 static void write_line(struct str text)
 {
 	char *line = mem_alloc(text.len + 1);
@@ -163,7 +175,7 @@ static void write_line(struct str text)
 	do {
 		n = send(out.fd, line, text.len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == ENOTSOCK)
-			n = write(out.fd, line, text.len + 1);
+			n = has_room() ? write(out.fd, line, text.len + 1) : 0;
 	} while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)text.len + 1)
 		out.dropped++;

@@ -60,12 +60,21 @@ static void print_errors(const struct conf *c)
 /* What works, but deserves a second thought. */
 static void print_warnings(const struct conf *c)
 {
+	if (geteuid() == 0)
+		printf("warning: checked as root: the workers' user may not read or write what "
+		       "root "
+		       "may\n");
 	if (c->accept_get)
 		printf("warning: accept_get is on: names and ID numbers come in query strings, "
 		       "which "
 		       "web servers write to access logs\n");
 	for (unsigned i = 0; i < c->app_nr; i++) {
 		const struct conf_app *a = &c->apps[i];
+		if (a->protocol == PROTOCOL_1_0 && a->caller == CALLER_PARAM &&
+		    a->openid_param[0] == '\0')
+			printf("warning: %s: without openid_param nobody notices when another "
+			       "WeChat user's phone does the face check\n",
+			       a->appid);
 		if (a->caller == CALLER_ANONYMOUS)
 			printf("warning: %s: caller \"anonymous\" does not protect a result "
 			       "against "
@@ -85,16 +94,18 @@ static void print_warnings(const struct conf *c)
 static int check(const char *file)
 {
 	struct conf *c;
-	enum err err = conf_load(file, &c);
+	int status = EXIT_CONFIG;
 
-	if (err != OK)
+	if (conf_load(file, &c) != OK)
 		print_errors(c);
 	else
+		status = worker_check(c);
+	if (status == EXIT_FINE) {
 		printf("%s: fine, %u app%s\n", file, c->app_nr, c->app_nr == 1 ? "" : "s");
-	if (err == OK)
 		print_warnings(c);
+	}
 	conf_destroy(c);
-	return err == OK ? EXIT_FINE : EXIT_CONFIG;
+	return status;
 }
 
 static int worker(const char *file)
@@ -176,7 +187,8 @@ int main(int argc, char **argv)
 	}
 	conf_find(named, file);
 	if (optind + 1 < argc) {
-		fprintf(stderr, "benren: one command at a time: see 'benren help'\n");
+		fprintf(stderr, "benren: '%s' is one word too many: a file is named with -c FILE\n",
+			argv[optind + 1]);
 		return EXIT_USAGE;
 	}
 	return optind < argc ? command(argv[optind], file) : worker(file);

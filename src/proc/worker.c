@@ -9,7 +9,10 @@
 #include "web/fcgi.h"
 #include "wx/wx.h"
 
+#include <inttypes.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -88,7 +91,6 @@ static int open_store(struct worker *w)
 	const struct store_shm_conf shm = {
 		.segment = w->conf->segment,
 		.sessions = (unsigned)w->conf->sessions,
-		.apps = w->conf->app_nr,
 	};
 	const char *why;
 
@@ -186,6 +188,41 @@ static void finish(struct worker *w)
 	loop_destroy(w->loop);
 }
 
+/* Is there a folder for it, in which this user may make it? */
+static bool place_fits(const char *key, const char *path)
+{
+	char folder[CONF_PATH_MAX];
+
+	snprintf(folder, sizeof folder, "%s", path);
+	char *slash = strrchr(folder, '/');
+	if (path[0] == '\0' || access(path, W_OK) == 0)
+		return true;
+	if (slash == NULL)
+		snprintf(folder, sizeof folder, ".");
+	else
+		slash[slash == folder ? 1 : 0] = '\0';
+	if (access(path, F_OK) != 0 && access(folder, W_OK | X_OK) == 0)
+		return true;
+	fprintf(stderr, "benren: %s: %s cannot be written by this user (uid %d)\n", key, path,
+		(int)geteuid());
+	return false;
+}
+
+int worker_check(const struct conf *conf)
+{
+	struct worker w = { .conf = conf };
+	bool fits = place_fits("log.file", conf->log.file);
+
+	fits = place_fits("segment", conf->segment) && fits;
+	fits = (access(conf->key_file, R_OK) == 0 || place_fits("key_file", conf->key_file)) &&
+	       fits;
+	w.loop = loop_create();
+	int status = open_http(&w);
+	http_destroy(w.http);
+	loop_destroy(w.loop);
+	return fits ? status : EXIT_CONFIG;
+}
+
 int worker_run(const struct conf *conf)
 {
 	struct worker w = { .conf = conf };
@@ -198,7 +235,8 @@ int worker_run(const struct conf *conf)
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
 		wx_warm_up(w.wx);
 		loop_run(w.loop);
-		log_text(LOG_INFO, "stopped", "drained");
+		log_text(LOG_INFO, "stopped", "drained; %" PRIu64 " log lines could not be written",
+			 log_dropped());
 	}
 	finish(&w);
 	return status;

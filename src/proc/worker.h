@@ -12,4 +12,11 @@
  */
 int worker_run(const struct conf *conf);
 
+/*
+ * What a worker would stumble over at its start, without touching anything: the CA
+ * file, the host, and whether log, segment and key can be written where they should
+ * be.  Says it on standard error; returns the exit status.
+ */
+int worker_check(const struct conf *conf);
+
 #endif

@@ -28,7 +28,6 @@ struct store_row {
 	const char *name;
 	uint32_t value_max;   /* bytes */
 	uint32_t per_session; /* how many of them must fit: so many for a session, */
-	uint32_t per_app;     /* so many for an app, */
 	uint32_t least;       /* and never fewer than this */
 	uint32_t shards;      /* at least: what one stopped process can block is 1 of these */
 };

@@ -110,8 +110,7 @@ static const struct store_backend shm_backend = {
 
 static uint64_t capacity_of(const struct store_row *row, const struct store_shm_conf *conf)
 {
-	uint64_t n =
-		(uint64_t)row->per_session * conf->sessions + (uint64_t)row->per_app * conf->apps;
+	uint64_t n = (uint64_t)row->per_session * conf->sessions;
 
 	return n < row->least ? row->least : n;
 }

@@ -4,7 +4,8 @@
 /*
  * A session has a key of WeChat's, and in 1.0 a claimed verify_result; a client may
  * try a second one.  Claims stand apart, so that whoever fills them with nonsense does
- * not take the room of a key, which is written after the call was paid for.  Tokens are read once a
+ * not take the room of a key, which is written after the call was paid for.  There is
+ * always room for the tokens of 64 apps, so adding one is no other segment.  Tokens are read once a
  * call and their lock is held for less than a microsecond; 8 shards are not for speed, but so that
  * a process stopped at the wrong instant does not take every app with it.
  */
@@ -12,11 +13,11 @@ enum { SESSION_VALUE = 1024, KEY_VALUE = 96, CLAIM_VALUE = 96, TOKEN_VALUE = STO
 
 /* clang-format off */
 const struct store_row store_rows[STORE_KIND_NR] = {
-	/*                  name       value_max      per session  per app  least  shards */
-	[STORE_SESSION] = { "session", SESSION_VALUE, 1,           0,       1,     64 },
-	[STORE_KEY]     = { "key",     KEY_VALUE,     1,           0,       1,     64 },
-	[STORE_CLAIM]   = { "claim",   CLAIM_VALUE,   2,           0,       1,     64 },
-	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           2,       16,    8 },
+	/*                  name       value_max      per session  least  shards */
+	[STORE_SESSION] = { "session", SESSION_VALUE, 1,           1,     64 },
+	[STORE_KEY]     = { "key",     KEY_VALUE,     1,           1,     64 },
+	[STORE_CLAIM]   = { "claim",   CLAIM_VALUE,   2,           1,     64 },
+	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           64,    8 },
 };
 /* clang-format on */
 

@@ -16,12 +16,30 @@ const struct reason *web_reason(enum web_reason id)
 	return &rows[id];
 }
 
+/* Where asking again may help, a client is told when, in seconds. */
+static int usual_wait(int status)
+{
+	switch (status) {
+	case 202:
+	case 429:
+	case 502:
+	case 503:
+		return 2;
+	case 409:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 struct json_out *reply_begin(struct req *r, const struct reason *why, const char *text)
 {
 	struct json_out *o = &r->reply.out;
 	struct str message = str_of(text != NULL ? text : r->english ? why->en : why->zh);
 
 	ensure(!r->reply.open);
+	if (r->reply.retry_after == 0)
+		r->reply.retry_after = usual_wait(why->status);
 	r->reply.open = true;
 	r->reply.status = why->status;
 	r->reply.word = why->word;
@@ -32,6 +50,8 @@ struct json_out *reply_begin(struct req *r, const struct reason *why, const char
 	json_put_int(o, "errcode", why->status == 200 ? 0 : why->status);
 	json_put_str(o, "errmsg", message);
 	json_put_str(o, "reason", str_of(why->word));
+	if (r->reply.retry_after > 0)
+		json_put_int(o, "retry_after", r->reply.retry_after);
 	if (r->sandbox)
 		json_put_bool(o, "sandbox", true);
 	return o;

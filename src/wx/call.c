@@ -164,7 +164,9 @@ static unsigned take_answer(struct wx_call *c)
 	c->ms += c->http.ms;
 	wx_breaker_report(c->wx, err == OK && c->http.status < 500);
 	if (err == OK && c->http.status == 200) {
-		wx_read_answer(c->arena, c->http.answer, &c->root, &c->errcode, c->rid);
+		arena_finish(&c->answer);
+		arena_init(&c->answer, WX_ANSWER_ARENA);
+		wx_read_answer(&c->answer, c->http.answer, &c->root, &c->errcode, c->rid);
 		if (!token_refused(c->errcode) || c->refused)
 			return ENDED;
 		c->refused = true;
@@ -249,6 +251,7 @@ void wx_call_start(struct wx_call *c, void (*done)(struct wx_call *))
 void wx_call_finish(struct wx_call *c)
 {
 	json_out_finish(&c->body);
+	arena_finish(&c->answer);
 	http_call_finish(&c->http);
 	token_get_finish(&c->get);
 	if (c->url.p != NULL) {

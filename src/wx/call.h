@@ -16,7 +16,9 @@
 #include "token.h"
 #include "wx/codes.h"
 
-enum { WX_RID_MAX = 64 };
+enum {
+	WX_ANSWER_ARENA = 16 * HTTP_ANSWER_MAX, /* the worst JSON is all small numbers */
+};
 
 struct wx_call {
 	/* in */
@@ -42,6 +44,7 @@ struct wx_call {
 	struct token_get get;
 	struct http_call http;
 	struct str url, text;
+	struct arena answer;    /* root is in it; the client's arena may be nearly full */
 	bool refused, repeated; /* the token was, once; the query was, once */
 	struct task begin;
 };
@@ -53,7 +56,7 @@ void wx_call_begin(struct wx *wx, struct wx_call *c, struct arena *a, const stru
 /* Always WAIT: done() fires once, never from inside. */
 void wx_call_start(struct wx_call *c, void (*done)(struct wx_call *));
 
-/* After done(); wipes what is left.  root is not valid any more when its arena goes. */
+/* After done(); wipes what is left, and root. */
 void wx_call_finish(struct wx_call *c);
 
 /*

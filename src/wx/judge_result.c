@@ -229,8 +229,10 @@ static unsigned on_index(struct judge_flow *f)
 		return RELEASE;
 	if (f->store.err != OK || index_read(&f->store, &found, &caller) != OK)
 		return foreign(f, "unknown_key");
-	if (f->key_known && !digest_equal(&found, &f->key))
-		return foreign(f, "other_session");
+	if (f->key_known && !digest_equal(&found, &f->key)) {
+		foreign(f, "other_session");
+		return RELEASE; /* the wrong session was named: that is not the result's fault */
+	}
 	f->key = found;
 	return BIND;
 }

@@ -46,17 +46,20 @@ static void on_http(struct http_call *c)
 	struct wx_login *op = container_of(c, struct wx_login, http);
 	const struct json *root;
 	struct secret url = secret_of(op->url);
+	struct arena answer;
 	char rid[WX_RID_MAX];
 	int64_t errcode;
 
+	arena_init(&answer, WX_ANSWER_ARENA);
 	op->ms = c->ms;
 	wx_breaker_report(op->wx, c->err == OK && c->status < 500);
 	if (c->err != OK)
 		fail(op, c->err, CLASS_RETRY, "wechat_no_answer");
-	else if (c->status != 200 || !wx_read_answer(op->arena, c->answer, &root, &errcode, rid))
+	else if (c->status != 200 || !wx_read_answer(&answer, c->answer, &root, &errcode, rid))
 		fail(op, ERR_SYNTAX, CLASS_UPSTREAM, "answer_unusable");
 	else
 		read_openid(op, root);
+	arena_finish(&answer);
 	secret_wipe(&url);
 	http_call_finish(c);
 	op->done(op);
@@ -82,7 +85,7 @@ static void on_start(struct task *task)
 void wx_login(struct wx *wx, struct wx_login *op, struct arena *a, const struct conf_app *app,
 	      struct str code, void (*done)(struct wx_login *))
 {
-	*op = (struct wx_login){ .wx = wx, .arena = a, .done = done };
+	*op = (struct wx_login){ .wx = wx, .done = done };
 	if (code.len == 0 || code.len > CODE_MAX || !str_only(code, word_characters)) {
 		refuse(op, 40029);
 	} else {

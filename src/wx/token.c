@@ -505,7 +505,12 @@ static void keeper_step(struct token *t)
 				return;
 			continue;
 		case KEEP:
-			/* On a conflict the other's record holds: it took our lease over. */
+			if (t->op.err == ERR_CONFLICT) {
+				flow_move(&t->flow, READ);
+				if (!start_read(t))
+					return;
+				continue;
+			}
 			keeper_end(t, usable(&t->rec, store_now(t->wx->store)) ? OK : ERR_REFUSED);
 			return;
 		default:

@@ -106,9 +106,11 @@ static const char *token_word(const struct token_get *g)
 
 static void ready_take(struct wx_ready *r)
 {
-	r->token = token_word(&r->get->get);
+	const char *word = token_word(&r->get->get);
+
+	r->token[r->next++] = word;
+	r->served = r->served || str_is(str_of(word), "ok");
 	token_get_finish(&r->get->get);
-	r->next++;
 }
 
 static void on_ready_token(struct token_get *g)
@@ -119,10 +121,10 @@ static void on_ready_token(struct token_get *g)
 	ready_next(r);
 }
 
-/* Asks for the apps' tokens one after the other; the first bad one decides. */
+/* Asks for the apps' tokens one after the other.  One bad app is not a bad pool. */
 static void ready_next(struct wx_ready *r)
 {
-	while (r->next < r->wx->conf->app_nr && str_is(str_of(r->token), "ok")) {
+	while (r->next < r->wx->conf->app_nr) {
 		struct token *t = r->wx->tokens[r->next];
 		r->get->get = (struct token_get){ .deadline = clock_boot_ms() + READY_MS };
 		if (token_get(t, &r->get->get, on_ready_token) == WAIT)
@@ -131,8 +133,7 @@ static void ready_next(struct wx_ready *r)
 	}
 	mem_free(r->get);
 	r->wechat = r->wx->breaker.open_until == 0 ? "ok" : "breaker_open";
-	r->ok = r->store_err == OK && r->wx->breaker.open_until == 0 &&
-		str_is(str_of(r->token), "ok");
+	r->ok = r->store_err == OK && r->wx->breaker.open_until == 0 && r->served;
 	r->done(r);
 }
 
@@ -143,7 +144,7 @@ static void on_ready_start(struct task *task)
 
 void wx_ready(struct wx *wx, struct wx_ready *r, void (*done)(struct wx_ready *))
 {
-	*r = (struct wx_ready){ .wx = wx, .done = done, .token = "ok" };
+	*r = (struct wx_ready){ .wx = wx, .done = done };
 	r->store_err = store_ready(wx->store);
 	r->store = r->store_err == OK ? "ok" : "busy";
 	r->get = mem_calloc(1, sizeof *r->get);

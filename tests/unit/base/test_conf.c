@@ -245,16 +245,21 @@ static void what_does_not_fit_together_is_told(void **state)
 		{ ONE_APP(", \"protocol\": \"2.0\", \"caller\": \"anonymous\""),
 		  "cannot be \"anonymous\"" },
 		{ ONE_APP(", \"caller\": \"param\""), "caller \"param\" needs caller_param" },
-		{ ONE_APP(", \"caller\": \"login\", \"caller_param\": \"X\""),
+		{ ONE_APP(", \"caller\": \"login\", \"caller_param\": \"BENREN_X\""),
 		  "only go with caller \"param\"" },
-		{ ONE_APP(", \"openid_param\": \"X\""), "only go with caller \"param\"" },
+		{ ONE_APP(", \"openid_param\": \"BENREN_X\""), "only go with caller \"param\"" },
 		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"REMOTE_USER\""),
 		  "nginx fills REMOTE_USER" },
 		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"HTTP_X_USER\""),
-		  "begins with HTTP_" },
-		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"X\", \"openid_param\": "
-			  "\"HTTP_O\""),
-		  "begins with HTTP_" },
+		  "\"HTTP_X_USER\" may be a client's own words" },
+		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"CONTENT_TYPE\""),
+		  "\"CONTENT_TYPE\" may be a client's own words" },
+		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"BENREN_USER \""),
+		  "\"BENREN_USER \" may be a client's own words" },
+		{ ONE_APP(", \"caller\": \"param\", \"caller_param\": \"BENREN_U\", "
+			  "\"openid_param\": "
+			  "\"REMOTE_USER\""),
+		  "nginx fills REMOTE_USER" },
 		{ "{ \"apps\": [ " APP ", " APP " ] }", "wx0000000000000001 stands twice" },
 		{ "{ \"apps\": [ { \"appid\": \"wx1\", \"secret_file\": \"secret\" } ] }",
 		  "is not an AppID" },
@@ -279,7 +284,7 @@ static void what_does_fit_together_is_taken(void **state)
 	static const char *const rows[] = {
 		ONE_APP(", \"protocol\": \"1.0\", \"caller\": \"anonymous\""),
 		ONE_APP(", \"caller\": \"param\", \"caller_param\": \"BENREN_USER\", "
-			"\"openid_param\": \"O\""),
+			"\"openid_param\": \"BENREN_O\""),
 		ONE_APP(", \"caller\": \"param\", \"caller_param\": \"REMOTE_USER\", "
 			"\"caller_verified\": true"),
 		"{ \"prefix\": \"/face\", " APPS " }",
@@ -583,7 +588,8 @@ static void a_key_file_that_is_not_right_is_refused(void **state)
 		enum err err;
 		const char *wanted;
 	} rows[] = {
-		{ 32, 0644, ERR_REFUSED, "chmod 600" },
+		{ 32, 0644, ERR_REFUSED, "mode 600 or 640" },
+		{ 32, 0660, ERR_REFUSED, "mode 600 or 640" },
 		{ 0, 0600, ERR_SYNTAX, "exactly 32 bytes" },
 		{ 31, 0600, ERR_SYNTAX, "exactly 32 bytes" },
 		{ 33, 0600, ERR_SYNTAX, "exactly 32 bytes" },

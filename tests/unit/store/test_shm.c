@@ -18,9 +18,9 @@ enum { SESSIONS = 64 };
 
 static const char *why;
 
-static struct store *open_store(unsigned sessions, unsigned apps)
+static struct store *open_store(unsigned sessions)
 {
-	struct store_shm_conf conf = { .segment = test_path(), .sessions = sessions, .apps = apps };
+	struct store_shm_conf conf = { .segment = test_path(), .sessions = sessions };
 	struct store *s = NULL;
 
 	if (store_open_shm(&conf, &s, &why) != OK) {
@@ -33,7 +33,7 @@ static struct store *open_store(unsigned sessions, unsigned apps)
 static int make_store(void **state)
 {
 	unlink(test_path());
-	*state = open_store(SESSIONS, 1);
+	*state = open_store(SESSIONS);
 	return 0;
 }
 
@@ -137,13 +137,13 @@ static void values_outlive_the_process_that_put_them(void **state)
 
 	assert_int_equal(put(*state, &op), OK);
 	store_close(*state);
-	*state = open_store(SESSIONS, 1);
+	*state = open_store(SESSIONS);
 	assert_int_equal(get(*state, &op), OK);
 }
 
 static int other_process(struct digest key)
 {
-	struct store *s = open_store(SESSIONS, 1);
+	struct store *s = open_store(SESSIONS);
 	struct store_op op = op_for(s, STORE_KEY, key);
 
 	if (get(s, &op) != OK || seed_of(&op, store_value_max(STORE_KEY)) != 5)
@@ -178,7 +178,7 @@ static void as_many_as_configured_fit_and_full_ends_with_expiry(void **state)
 	assert_int_equal(stats.capacity[STORE_SESSION], SESSIONS);
 	assert_int_equal(stats.capacity[STORE_KEY], SESSIONS);
 	assert_int_equal(stats.capacity[STORE_CLAIM], 2 * SESSIONS);
-	assert_int_equal(stats.capacity[STORE_TOKEN], 16);
+	assert_int_equal(stats.capacity[STORE_TOKEN], 64);
 	for (;; n++) {
 		struct store_op op = op_for(s, STORE_SESSION, test_key(n, mix64(~n)));
 		if (put(s, &op) == ERR_FULL)
@@ -209,7 +209,7 @@ static void sixteen_thousand_sessions_fit(void **state)
 
 	store_close(*state);
 	unlink(test_path());
-	*state = open_store(N, 1);
+	*state = open_store(N);
 	assert_int_equal(stat(test_path(), &st), 0);
 
 	double began = seconds();
@@ -230,13 +230,11 @@ static void sixteen_thousand_sessions_fit(void **state)
 
 static void other_sizes_are_refused(void **state)
 {
-	static const struct {
-		unsigned sessions, apps;
-	} rows[] = { { SESSIONS + 1, 1 }, { 10 * SESSIONS, 1 }, { SESSIONS, 100 } };
+	static const unsigned sizes[] = { SESSIONS + 1, 10 * SESSIONS };
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct store_shm_conf conf = { test_path(), rows[i].sessions, rows[i].apps };
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		struct store_shm_conf conf = { test_path(), sizes[i] };
 		struct store *s = NULL;
 		assert_int_equal(store_open_shm(&conf, &s, &why), ERR_VERSION);
 		assert_null(s);
@@ -468,7 +466,7 @@ static int claim(uint64_t who, _Atomic int *go, int racers)
 	atomic_fetch_add(go, 1);
 	while (atomic_load(go) < racers)
 		sched_yield();
-	struct store *s = open_store(SESSIONS, 1);
+	struct store *s = open_store(SESSIONS);
 	claim_op.expires = own.expires = store_now(s) + 60000;
 	if (put_at_last(s, &own) != OK)
 		return 3;
@@ -496,7 +494,7 @@ static void of_all_that_open_it_and_claim_a_key_at_once_one_gets_it(void **state
 		won += code == 1;
 	}
 	assert_int_equal(won, 1);
-	*state = open_store(SESSIONS, 1);
+	*state = open_store(SESSIONS);
 	assert_int_equal(used(*state, STORE_SESSION), RACERS);
 }
 
