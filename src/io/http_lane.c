@@ -6,6 +6,7 @@
 #include "loop_uv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -181,6 +182,17 @@ static void wires_reserve(struct lanes *all, size_t nr)
 	memset(all->wires + had, 0, (all->wires_nr - had) * sizeof(struct wire *));
 }
 
+/* fd: how it was known; it may be closed already, or another's by now. */
+static void wire_forget(struct lanes *all, int fd)
+{
+	struct wire *w = all->wires[fd];
+
+	all->wires[fd] = NULL;
+	w->lane->wires--;
+	watch_finish(&w->watch);
+	mem_free(w);
+}
+
 /* Asked for by libcurl.  One for a job that is sealed would be for sending it again. */
 static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sockaddr *to)
 {
@@ -193,6 +205,9 @@ static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sock
 	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	wires_reserve(ln->all, (size_t)fd + 1);
+	if (ln->all->wires[fd] != NULL)
+		wire_forget(ln->all, fd); /* of a connection closed behind us */
 	struct wire *w = mem_calloc(1, sizeof *w);
 	if (watch_init(ln->all->loop, &w->watch, fd, on_wire) != OK) {
 		mem_free(w);
@@ -201,7 +216,6 @@ static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sock
 	}
 	w->lane = ln;
 	w->fd = fd;
-	wires_reserve(ln->all, (size_t)fd + 1);
 	ln->all->wires[fd] = w;
 	ln->wires++;
 	job->opened = true;
@@ -211,13 +225,18 @@ static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sock
 static int close_wire(void *arg, curl_socket_t fd)
 {
 	struct lane *ln = arg;
-	struct wire *w = ln->all->wires[fd];
 
-	ln->all->wires[fd] = NULL;
-	ln->wires--;
-	watch_finish(&w->watch);
-	mem_free(w);
+	wire_forget(ln->all, fd);
 	return close(fd);
+}
+
+/*
+ * libcurl 7.88 closes a connection that was still being made without calling
+ * close_wire(), and says no more than that it is not interested in it any more.
+ */
+static bool closed_behind_us(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 && errno == EBADF;
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
@@ -234,6 +253,12 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 
 	(void)easy;
 	(void)unused;
+	if (w == NULL)
+		return 0;
+	if (what == CURL_POLL_REMOVE && closed_behind_us(fd)) {
+		wire_forget(ln->all, fd);
+		return 0;
+	}
 	w->idle = what == CURL_POLL_REMOVE;
 	watch_start(&w->watch, events[what]);
 	return 0;

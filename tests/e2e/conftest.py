@@ -1,0 +1,45 @@
+"""Fixtures: `rig` is shared by the tests of a file, `build` makes one for a single test."""
+
+import os
+
+import pytest
+
+import pool
+import where
+
+# test_sim.py tests the sandbox by itself, and finds it by this.
+os.environ.setdefault("BENREN_SIM", str(where.BUILD / "benren-sim"))
+
+pool.adopt_orphans()
+
+
+@pytest.fixture(scope="module")
+def shared_rig(request):
+    """What the file says in RIG is how its rig is built."""
+    from rig import Rig
+    made = Rig(**getattr(request.module, "RIG", {}))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def rig(shared_rig):
+    """The file's rig, with an empty ledger; afterwards everything in it must be in order."""
+    shared_rig.reset()
+    yield shared_rig
+    shared_rig.check()
+
+
+@pytest.fixture
+def build():
+    """build(**options) makes a rig that ends, checked, with the test."""
+    from rig import Rig
+    made = []
+
+    def make(**options):
+        made.append(Rig(**options))
+        return made[-1]
+
+    yield make
+    for one in reversed(made):
+        one.close()
