@@ -18,11 +18,12 @@ struct fcgi;
 
 struct fcgi_conf {
 	/* gets every request after req_read_params(); ends it by a reply, now or later */
-	void    (*handle)(struct req *r);
-	void     *app;                     /* becomes req.app */
-	unsigned  in_flight_max;           /* more are answered 503 at once */
-	int       request_ms;              /* from a request's first byte to its last */
-	int       idle_ms;                 /* a kept connection without a request; 0 = for ever */
+	void (*handle)(struct req *r);
+	void *app;              /* becomes req.app */
+	bool sandbox;           /* mark every answer so */
+	unsigned in_flight_max; /* more are answered 503 at once */
+	int request_ms;         /* from a request's first byte to its last */
+	int idle_ms;            /* a kept connection without a request; 0 = for ever */
 };
 
 /*
@@ -47,8 +48,8 @@ void fcgi_destroy(struct fcgi *f);
 struct fcgi_stats {
 	/* since the start */
 	uint64_t accepted, requests;
-	uint64_t refused;  /* connections: address, bytes, slowness; requests: form, limits */
-	uint64_t aborted;  /* the web server had gone, or did not take the answer */
+	uint64_t refused; /* connections: address, bytes, slowness; requests: form, limits */
+	uint64_t aborted; /* the web server had gone, or did not take the answer */
 	/* now */
 	unsigned connections, in_flight;
 };

@@ -56,7 +56,7 @@ struct req {
 	struct field *fields;        /* after req_read_fields() */
 	size_t        field_nr;
 	bool          english;       /* Accept-Language prefers it over Chinese */
-	bool          sandbox;       /* the answer is marked so: set by the handler */
+	bool          sandbox;       /* the answer is marked so: from fcgi_conf */
 	int64_t       started;       /* boot clock; set by req_read_params() */
 	void         *app;           /* what fcgi_conf.app said */
 

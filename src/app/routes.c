@@ -36,6 +36,5 @@ void app_destroy(struct app *a)
 
 void app_handle(struct req *r)
 {
-	r->sandbox = wx_conf(app_of(r)->wx)->sandbox;
 	route_request(&app_of(r)->routes, r);
 }

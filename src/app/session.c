@@ -56,6 +56,7 @@ static void reply_found(struct lookup *l)
 	} else if (l->cancel && f->state == SESSION_OPENED) {
 		reply_cancelled(l);
 	} else if (l->cancel && f->state != SESSION_EXPIRED) {
+		r->reply.retry_after = 1;
 		answer_not_verified(r, answer_reason(ANSWER_ASKING), NULL,
 				    session_state_name(f->state));
 	} else {

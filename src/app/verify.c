@@ -82,6 +82,8 @@ static void on_judge(struct wx_judge *j)
 
 	log_judged(r, j);
 	session_wipe(&j->s);
+	if (j->outcome == JUDGE_ASKING)
+		r->reply.retry_after = 1;
 	if (j->outcome == JUDGE_ENDED)
 		answer_ended(r, v->who.app, &j->s);
 	else if (j->outcome == JUDGE_FOREIGN || j->outcome == JUDGE_REFUSED)

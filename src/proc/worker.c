@@ -142,6 +142,7 @@ static int open_fcgi(struct worker *w)
 	const struct fcgi_conf fcgi = {
 		.handle = app_handle,
 		.app = w->app,
+		.sandbox = w->conf->sandbox,
 		.in_flight_max = (unsigned)w->conf->in_flight,
 		.request_ms = w->conf->request_ms,
 		.idle_ms = w->conf->idle_ms,

@@ -177,37 +177,47 @@ static void on_end(struct req *r, struct str head, struct str body)
 		conn_close(c);
 }
 
-/* What is wrong with a request before any handler sees it; NULL if nothing is. */
-static const struct reason *judge(const struct fcgi *f, enum wire_fault fault, enum err err)
+/* What is wrong with a request before any handler sees it, and what to do instead. */
+struct wrong {
+	enum web_reason reason; /* REASON_OK: nothing */
+	const char *hint;
+};
+
+static struct wrong judge(const struct fcgi *f, enum wire_fault fault, enum err err)
 {
-	static const enum web_reason faults[] = {
-		[WIRE_BAD_PARAMS] = REASON_BAD_REQUEST,
-		[WIRE_LARGE_PARAMS] = REASON_HEADER_TOO_LARGE,
-		[WIRE_LARGE_BODY] = REASON_BODY_TOO_LARGE,
+	static const struct wrong faults[] = {
+		[WIRE_BAD_PARAMS] = { REASON_BAD_REQUEST,
+				      "a parameter of the web server has no name, or NUL in it" },
+		[WIRE_LARGE_PARAMS] = { REASON_HEADER_TOO_LARGE, "send fewer or shorter headers: "
+								 "128 of 8 KiB, 64 KiB in all" },
+		[WIRE_LARGE_BODY] = { REASON_BODY_TOO_LARGE, "send at most 16 KiB" },
 	};
 
 	if (fault != WIRE_FINE)
-		return web_reason(faults[fault]);
+		return faults[fault];
 	if (err != OK)
-		return web_reason(REASON_BAD_REQUEST);
+		return (struct wrong){
+			REASON_BAD_REQUEST,
+			"a parameter of the web server that counts is missing or came "
+			"twice, or CONTENT_LENGTH is not the body's"
+		};
 	if (f->stats.in_flight > f->conf.in_flight_max)
-		return web_reason(REASON_BUSY);
-	return NULL;
+		return (struct wrong){ REASON_BUSY, NULL };
+	return (struct wrong){ REASON_OK, NULL };
 }
 
 static void handle(struct conn *c, struct req *r)
 {
 	struct fcgi *f = c->fcgi;
-	const struct reason *wrong = judge(f, c->wire.fault, req_read_params(r));
+	struct wrong wrong = judge(f, c->wire.fault, req_read_params(r));
 
-	if (wrong == NULL) {
+	r->sandbox = f->conf.sandbox;
+	if (wrong.reason == REASON_OK) {
 		f->conf.handle(r);
 		return;
 	}
 	f->stats.refused++;
-	if (wrong->status == 503)
-		r->reply.retry_after = 1;
-	reply_reason(r, wrong, NULL);
+	reply_reason(r, web_reason(wrong.reason), wrong.hint);
 }
 
 /* c and the request may be gone afterwards. */

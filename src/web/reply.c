@@ -25,8 +25,6 @@ static int usual_wait(int status)
 	case 502:
 	case 503:
 		return 2;
-	case 409:
-		return 1;
 	default:
 		return 0;
 	}

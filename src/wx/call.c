@@ -156,27 +156,24 @@ static bool token_refused(int64_t errcode)
 	return errcode == 40001 || errcode == 40014 || errcode == 42001;
 }
 
-/* Reads what came, and says where to go: ENDED, TOKEN or POST again. */
-static unsigned take_answer(struct wx_call *c)
+/* An answer: to be judged, unless it only says that the token is not good any more. */
+static unsigned read_answer(struct wx_call *c)
+{
+	arena_finish(&c->answer);
+	arena_init(&c->answer, WX_ANSWER_ARENA);
+	wx_read_answer(&c->answer, c->http.answer, &c->root, &c->errcode, c->rid);
+	if (!token_refused(c->errcode) || c->refused)
+		return ENDED;
+	c->refused = true;
+	c->get.another = true;
+	return TOKEN;
+}
+
+/* No answer: a query may be asked again once, an open call never. */
+static unsigned miss_answer(struct wx_call *c)
 {
 	enum err err = c->http.err;
 
-	c->ms += c->http.ms;
-	wx_breaker_report(c->wx, err == OK && c->http.status < 500);
-	if (err == OK && c->http.status == 200) {
-		arena_finish(&c->answer);
-		arena_init(&c->answer, WX_ANSWER_ARENA);
-		wx_read_answer(&c->answer, c->http.answer, &c->root, &c->errcode, c->rid);
-		if (!token_refused(c->errcode) || c->refused)
-			return ENDED;
-		c->refused = true;
-		c->get.another = true;
-		return TOKEN;
-	}
-	if (err == OK) {
-		fail(c, ERR_SYNTAX, CLASS_UPSTREAM, "http_status");
-		return ENDED;
-	}
 	if ((err == ERR_LOST || err == ERR_CONNECT) && c->repeatable && !c->repeated) {
 		c->repeated = true;
 		return POST;
@@ -185,50 +182,57 @@ static unsigned take_answer(struct wx_call *c)
 	return ENDED;
 }
 
+static unsigned take_answer(struct wx_call *c)
+{
+	unsigned next = ENDED;
+
+	c->ms += c->http.ms;
+	wx_breaker_report(c->wx, c->http.err == OK && c->http.status < 500);
+	if (c->http.err != OK)
+		next = miss_answer(c);
+	else if (c->http.status == 200)
+		next = read_answer(c);
+	else
+		fail(c, ERR_SYNTAX, CLASS_UPSTREAM, "http_status");
+	http_call_finish(&c->http);
+	return next;
+}
+
+static unsigned on_got_token(struct wx_call *c)
+{
+	if (c->get.err != OK) {
+		fail_token(c);
+		return ENDED;
+	}
+	if (!write_url(c)) {
+		fail(c, ERR_NOMEM, CLASS_RETRY, "no_memory");
+		return ENDED;
+	}
+	/* Last: whom it lets through has to report back. */
+	if (!wx_breaker_allows(c->wx)) {
+		fail(c, ERR_BUSY, CLASS_RETRY, "breaker_open");
+		return ENDED;
+	}
+	return POST;
+}
+
+static enum progress enter(struct wx_call *c)
+{
+	if (c->flow.state == TOKEN)
+		return token_get(c->token, &c->get, on_token);
+	post(c);
+	return WAIT;
+}
+
 static void call_step(struct wx_call *c)
 {
-	for (;;) {
-		unsigned next;
-
-		switch (c->flow.state) {
-		case TOKEN:
-			if (c->get.err != OK) {
-				fail_token(c);
-				flow_move(&c->flow, ENDED);
-				continue;
-			}
-			if (!write_url(c)) {
-				fail(c, ERR_NOMEM, CLASS_RETRY, "no_memory");
-				flow_move(&c->flow, ENDED);
-				continue;
-			}
-			/* Last: whom it lets through has to report back. */
-			if (!wx_breaker_allows(c->wx)) {
-				fail(c, ERR_BUSY, CLASS_RETRY, "breaker_open");
-				flow_move(&c->flow, ENDED);
-				continue;
-			}
-			flow_move(&c->flow, POST);
-			post(c);
-			return;
-		case POST:
-			next = take_answer(c);
-			http_call_finish(&c->http);
-			flow_move(&c->flow, next);
-			if (next == POST) {
-				post(c);
-				return;
-			}
-			if (next == TOKEN && token_get(c->token, &c->get, on_token) == WAIT)
-				return;
-			continue;
-		case ENDED:
+	do {
+		flow_move(&c->flow, c->flow.state == TOKEN ? on_got_token(c) : take_answer(c));
+		if (c->flow.state == ENDED) {
 			c->done(c); /* frees c: touch nothing after this */
 			return;
-		default:
-			ensure(false && "state");
 		}
-	}
+	} while (enter(c) == DONE);
 }
 
 static void on_begin(struct task *task)
@@ -236,7 +240,7 @@ static void on_begin(struct task *task)
 	struct wx_call *c = container_of(task, struct wx_call, begin);
 
 	c->get.deadline = clock_boot_ms() + c->wx->conf->wechat.total_ms;
-	if (token_get(c->token, &c->get, on_token) == DONE)
+	if (enter(c) == DONE)
 		call_step(c);
 }
 

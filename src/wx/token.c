@@ -175,14 +175,6 @@ static void tell_late(struct token *t)
 	}
 }
 
-static void keeper_end(struct token *t, enum err err)
-{
-	t->err = err;
-	timer_stop(&t->timer);
-	flow_move(&t->flow, IDLE);
-	tell_waiters(t);
-}
-
 /* --- asking WeChat ---------------------------------------------------------- */
 
 static bool may_force(const struct token_record *rec, int64_t now)
@@ -385,17 +377,17 @@ static void on_timer(struct timer *timer)
 		keeper_step(t);
 }
 
-static bool start_read(struct token *t)
+static enum progress read_record(struct token *t)
 {
 	t->op.kind = STORE_TOKEN;
 	t->op.key = t->key;
-	return store_get(t->wx->store, &t->op, on_store) == DONE;
+	return store_get(t->wx->store, &t->op, on_store);
 }
 
-static bool start_put(struct token *t)
+static enum progress write_record(struct token *t)
 {
 	record_write(t, &t->op);
-	return store_put(t->wx->store, &t->op, on_store) == DONE;
+	return store_put(t->wx->store, &t->op, on_store);
 }
 
 static bool is_unwanted(const struct token *t, const struct token_record *rec)
@@ -423,100 +415,119 @@ static void tell_replaced(const struct token *t, int64_t expires)
 			 t->app->appid, left);
 }
 
-/* What the record asks for: go on to LEASE, rest, or end. */
-static void keeper_look(struct token *t)
+static unsigned keeper_end(struct token *t, enum err err)
+{
+	t->err = err;
+	return IDLE;
+}
+
+/* The record as it is in the store, or an empty one. */
+static void take_record(struct token *t)
+{
+	if (record_read(&t->op, &t->rec))
+		return;
+	t->rec = (struct token_record){ .layout = TOKEN_LAYOUT };
+	if (t->op.err != OK)
+		t->op.version = 0;
+}
+
+/* What the record asks for: a fetch, a rest because somebody else fetches, or nothing. */
+static unsigned on_read(struct token *t)
 {
 	int64_t now = store_now(t->wx->store), expires;
-	bool dropped;
 
-	if (!record_read(&t->op, &t->rec)) {
-		t->rec = (struct token_record){ .layout = TOKEN_LAYOUT };
-		if (t->op.err != OK)
-			t->op.version = 0;
-	}
+	if (t->op.err != OK && t->op.err != ERR_NOT_FOUND)
+		return keeper_end(t, ERR_BUSY);
+	take_record(t);
 	expires = t->rec.expires;
-	dropped = is_unwanted(t, &t->rec);
+	bool dropped = is_unwanted(t, &t->rec);
 	if (dropped) {
 		t->rec.refused = t->unwanted;
 		t->rec.expires = 0;
 	}
-	bool good = usable(&t->rec, now);
-	if (good && !ageing(&t->rec, now)) {
-		keeper_end(t, OK);
-	} else if (resting(&t->rec, now)) {
-		keeper_end(t, good ? OK : ERR_REFUSED);
-	} else if (t->rec.lease_until > now && good) {
-		keeper_end(t, OK);
-	} else if (t->rec.lease_until > now) {
-		flow_move(&t->flow, REST);
+	bool good = usable(&t->rec, now), leased = t->rec.lease_until > now;
+	if (good && (leased || resting(&t->rec, now) || !ageing(&t->rec, now)))
+		return keeper_end(t, OK);
+	if (resting(&t->rec, now))
+		return keeper_end(t, ERR_REFUSED);
+	if (leased)
+		return REST;
+	if (dropped)
+		tell_replaced(t, expires);
+	t->rec.lease_until = now + LEASE_MS;
+	return LEASE;
+}
+
+static unsigned on_lease(struct token *t)
+{
+	if (t->op.err == ERR_CONFLICT)
+		return READ;
+	if (t->op.err != OK)
+		return keeper_end(t, ERR_BUSY);
+	t->force = false;
+	return CALL;
+}
+
+static unsigned on_called(struct token *t)
+{
+	take_answer(t);
+	if (try_force(t))
+		return CALL;
+	t->rec.lease_until = 0;
+	return KEEP;
+}
+
+static unsigned on_keep(struct token *t)
+{
+	if (t->op.err == ERR_CONFLICT)
+		return READ;
+	return keeper_end(t, usable(&t->rec, store_now(t->wx->store)) ? OK : ERR_REFUSED);
+}
+
+/* What entering a state starts. */
+static enum progress enter(struct token *t)
+{
+	switch (t->flow.state) {
+	case READ:
+		return read_record(t);
+	case CALL:
+		call_start(t);
+		return WAIT;
+	case REST:
 		timer_start(&t->timer, REST_MS);
-	} else {
-		if (dropped)
-			tell_replaced(t, expires);
-		t->rec.lease_until = now + LEASE_MS;
-		flow_move(&t->flow, LEASE);
+		return WAIT;
+	default: /* LEASE, KEEP */
+		return write_record(t);
+	}
+}
+
+/* What the state has found says where to go. */
+static unsigned leave(struct token *t)
+{
+	switch (t->flow.state) {
+	case READ:
+		return on_read(t);
+	case LEASE:
+		return on_lease(t);
+	case CALL:
+		return on_called(t);
+	case KEEP:
+		return on_keep(t);
+	default: /* IDLE, REST */
+		return READ;
 	}
 }
 
 static void keeper_step(struct token *t)
 {
-	for (;;) {
-		switch (t->flow.state) {
-		case IDLE:
-		case REST:
-			flow_move(&t->flow, READ);
-			if (!start_read(t))
-				return;
-			continue;
-		case READ:
-			if (t->op.err != OK && t->op.err != ERR_NOT_FOUND) {
-				keeper_end(t, ERR_BUSY);
-				return;
-			}
-			keeper_look(t);
-			if (t->flow.state != LEASE || !start_put(t))
-				return;
-			continue;
-		case LEASE:
-			if (t->op.err == ERR_CONFLICT) {
-				flow_move(&t->flow, READ);
-				if (!start_read(t))
-					return;
-				continue;
-			}
-			if (t->op.err != OK) {
-				keeper_end(t, ERR_BUSY);
-				return;
-			}
-			t->force = false;
-			flow_move(&t->flow, CALL);
-			call_start(t);
+	do {
+		flow_move(&t->flow, leave(t));
+		if (t->flow.state == IDLE) {
+			timer_stop(&t->timer);
+			tell_waiters(t);
 			return;
-		case CALL:
-			take_answer(t);
-			if (try_force(t)) {
-				flow_move(&t->flow, CALL);
-				call_start(t);
-				return;
-			}
-			t->rec.lease_until = 0;
-			flow_move(&t->flow, KEEP);
-			if (!start_put(t))
-				return;
-			continue;
-		case KEEP:
-			if (t->op.err == ERR_CONFLICT) {
-				flow_move(&t->flow, READ);
-				if (!start_read(t))
-					return;
-				continue;
-			}
-			keeper_end(t, usable(&t->rec, store_now(t->wx->store)) ? OK : ERR_REFUSED);
-			return;
-		default:
-			ensure(false && "state");
 		}
-	}
+	} while (enter(t) == DONE);
 }
 
 static void on_start(struct task *task)

@@ -33,7 +33,7 @@ def test_a_thousand_sessions_survive_the_death_of_every_worker(build):
     assert not old & new
     answers = each(users, lambda user: user.verify())
     assert [answer.status for answer in answers] == [200] * SESSIONS
-    assert {rig.pool.line_of(answer)["pid"] for answer in answers[:200]} == new
+    assert {rig.pool.line_of(answer)["pid"] for answer in answers[:200]} <= new
     total = rig.sandbox.total()
     assert total["getinfo"] == total["queryverifyinfo"] == SESSIONS // 2
     assert total["getuseridkey"] == total["getverifyid"] == SESSIONS // 2
