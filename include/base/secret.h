@@ -29,6 +29,13 @@ static inline bool secret_empty(struct secret s)
 	return s.len_ == 0;
 }
 
+/* Does it stand in text?  For what comes from outside and would be written down. */
+static inline bool secret_within(struct secret s, struct str text)
+{
+	return s.len_ > 0 && text.len >= s.len_ &&
+	       memmem(text.p, text.len, s.bytes_, s.len_) != NULL;
+}
+
 /* Wipes the text itself, wherever it stands, and forgets it. */
 static inline void secret_wipe(struct secret *s)
 {

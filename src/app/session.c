@@ -10,6 +10,9 @@
 #include "asking.h"
 #include "web/reply.h"
 
+/* It gets into the log, so it must be too short for anybody's ID number. */
+enum { ERR_CODE_MAX = 999999 };
+
 struct lookup {
 	struct req *req;
 	bool cancel;
@@ -112,16 +115,22 @@ void session_start(struct req *r)
 		on_who(&l->who);
 }
 
-void cancel_start(struct req *r)
+static bool read_err_code(const struct req *r, int64_t *ret_n)
 {
 	const struct field *f = req_field(r, "err_code", "errCode");
+
+	return f != NULL && (f->type == JSON_INT || f->type == JSON_STRING) &&
+	       str_int(f->value, ret_n) == OK && *ret_n >= -ERR_CODE_MAX && *ret_n <= ERR_CODE_MAX;
+}
+
+void cancel_start(struct req *r)
+{
 	struct lookup *l = begin(r);
 
 	if (l == NULL)
 		return;
 	l->cancel = true;
-	if (f == NULL || (f->type != JSON_INT && f->type != JSON_STRING) ||
-	    str_int(f->value, &l->err_code) != OK) {
+	if (!read_err_code(r, &l->err_code)) {
 		answer_not_verified(
 			r, answer_reason(ANSWER_BAD_FIELD),
 			"err_code must be the errCode of the phone's callback, as 90100", "none");

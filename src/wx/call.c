@@ -13,6 +13,7 @@
 #include "wx/codes.h"
 
 enum { TOKEN, POST, ENDED, STATE_NR };
+enum { RID_GROUP_MAX = 8 };
 
 static const struct flow_def call_def[STATE_NR] = {
 	[TOKEN] = { "token", TO(POST) | TO(ENDED) },
@@ -27,20 +28,26 @@ static struct token *token_of(struct wx *wx, const struct conf_app *app)
 	return wx->tokens[app - wx->conf->apps];
 }
 
-/* "... rid: 5f5e1a2b-0c3d4e5f-66778899" */
+/*
+ * "... rid: 5f5e1a2b-0c3d4e5f-66778899".  As it gets into logs and audit: with a longer
+ * group of digits it is none, but could be a hash or an ID number.
+ */
 static void find_rid(struct str errmsg, char rid[WX_RID_MAX])
 {
 	static const char mark[] = "rid: ";
 	const char *p = memmem(errmsg.p, errmsg.len, mark, sizeof mark - 1);
-	size_t n = 0;
+	size_t n = 0, group = 0;
 
 	rid[0] = '\0';
 	if (p == NULL)
 		return;
 	p += sizeof mark - 1;
 	while (p + n < errmsg.p + errmsg.len && n < WX_RID_MAX - 1 &&
-	       str_only((struct str){ p + n, 1 }, "0123456789abcdefABCDEF-"))
-		n++;
+	       str_only((struct str){ p + n, 1 }, "0123456789abcdefABCDEF-")) {
+		group = p[n++] == '-' ? 0 : group + 1;
+		if (group > RID_GROUP_MAX)
+			return;
+	}
 	memcpy(rid, p, n);
 	rid[n] = '\0';
 }

@@ -245,7 +245,10 @@ static void refuse(struct token *t, int64_t errcode, const char *word, const cha
 	log_word(&l, "app", t->app->appid);
 	log_word(&l, "reason", word);
 	log_int(&l, "errcode", errcode);
-	log_outside(&l, "errmsg", errmsg);
+	if (secret_within(t->app->secret, errmsg))
+		log_word(&l, "errmsg", "not shown: it repeats the AppSecret");
+	else
+		log_outside(&l, "errmsg", errmsg);
 	log_word(&l, "hint", hint);
 	log_int(&l, "retry_in_ms", rec->retry_at - now);
 	log_end(&l);

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -119,6 +120,11 @@ class Pool:
 
     # --- starting and ending ------------------------------------------------
 
+    def program(self):
+        """For another user a copy: he may not see the folder that this was built in."""
+        path = where.program("benren")
+        return shutil.copy(path, self.folder) if self.user else path
+
     def start(self, workers=2, wait=True):
         """More workers by spawn-fcgi, which wants the socket for itself: all at once."""
         command = [where.tool("spawn-fcgi"), "-s", self.socket, "-M", "0666", "-b", "4096",
@@ -126,7 +132,7 @@ class Pool:
         if self.user:
             command += ["-u", self.user, "-g", self.user]
         command += ["--", "/bin/sh", "-c", 'exec "$0" "$@" 2>>"%s/worker.$$.err"' % self.folder,
-                    where.program("benren"), "-c", str(self.file)]
+                    self.program(), "-c", str(self.file)]
         done = subprocess.run(command, env=environment(self.user), capture_output=True, text=True,
                               timeout=60)
         assert done.returncode == 0, done.stderr
