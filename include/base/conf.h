@@ -25,16 +25,37 @@ enum conf_caller {
 	CALLER_ANONYMOUS, /* nobody; 1.0 only */
 };
 
+/* "15/minute 30/day": at most so many in any minute, and in any day. */
+enum { CONF_RATES_MAX = 3 };
+
+struct conf_rate {
+	unsigned most;
+	int64_t per_ms;
+};
+
+struct conf_budget {
+	struct conf_rate rates[CONF_RATES_MAX];
+	unsigned rate_nr; /* 0: unlimited */
+};
+
 struct conf_app {
 	const char *appid;
 	const char *secret_file;
 	struct secret secret; /* what stands in secret_file; NUL-terminated */
+	const char *business_secret_file;
+	struct secret business_secret; /* empty if there is no file */
 	int protocol;         /* enum conf_protocol */
 	int caller;           /* enum conf_caller */
 	const char *caller_param;
 	const char *openid_param;
 	bool caller_verified;
 	bool reveal_codes;
+	int in_flight; /* 0: no limit of its own */
+
+	struct {
+		const char *const *key_files; /* NULL-terminated; the first one signs */
+		int lifetime;                 /* seconds */
+	} receipt;
 };
 
 struct conf {
@@ -50,6 +71,7 @@ struct conf {
 	int in_flight;
 	int request_ms;
 	int idle_ms;
+	int login_lifetime; /* seconds */
 
 	struct {
 		const char *file;
@@ -68,6 +90,21 @@ struct conf {
 		int failures; /* in a row; 0 = off */
 		int open;     /* seconds */
 	} breaker;
+
+	struct {
+		struct conf_budget caller, id, address, app;
+	} budgets;
+
+	struct {
+		const char *lookup_url;
+		const char *ca_file;
+		int total_ms;
+	} identity;
+
+	struct {
+		const char *file;
+		bool required;
+	} audit;
 
 	struct conf_app *apps;
 	unsigned app_nr;

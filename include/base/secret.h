@@ -24,6 +24,13 @@ static inline struct secret secret_of(struct str s)
 	return (struct secret){ (char *)(uintptr_t)s.p, s.len };
 }
 
+#define SECRET_NONE ((struct secret){ NULL, 0 })
+
+static inline bool secret_at_least(struct secret s, size_t n)
+{
+	return s.len_ >= n;
+}
+
 static inline bool secret_empty(struct secret s)
 {
 	return s.len_ == 0;

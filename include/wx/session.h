@@ -77,6 +77,7 @@ struct session_record {
 	struct digest name_md5, id_md5; /* 1.0: of the MD5s of what was sent, */
 	struct digest openid;           /* and of the openid, if known */
 	struct digest result;           /* 1.0: of the verify_result that ended it */
+	struct digest told_caller, told_identity; /* what the business is told: wx/told.h */
 };
 
 struct session {

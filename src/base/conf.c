@@ -122,7 +122,11 @@ static const char *wanted_text(struct conf *c, const struct conf_key *k)
 	case CONF_CHOICE:
 		return choices_text(c, k);
 	case CONF_TEXTS:
+	case CONF_PATHS:
 		return "an array of texts, [\"...\"]";
+	case CONF_BUDGET:
+		return "as \"20/day\" or \"15/minute 30/day\" (second, minute, hour, day; at most "
+		       "three), or \"0\" for any number";
 	case CONF_TEXT:
 	case CONF_PATH:
 		break;
@@ -139,6 +143,11 @@ static struct str beside(struct conf *c, struct str path)
 	return arena_printf(&c->arena, "%.*s/%s", (int)(slash - c->file), c->file, path.p);
 }
 
+static const char *set_text(struct conf *c, bool path, struct str text)
+{
+	return path ? beside(c, text).p : arena_str(&c->arena, text).p;
+}
+
 static bool set_choice(const struct conf_key *k, void *to, const struct json *j)
 {
 	if (j->type != JSON_STRING)
@@ -152,7 +161,7 @@ static bool set_choice(const struct conf_key *k, void *to, const struct json *j)
 	return false;
 }
 
-static bool set_texts(struct conf *c, void *to, const struct json *array)
+static bool set_texts(struct conf *c, const struct conf_key *k, void *to, const struct json *array)
 {
 	if (array->type != JSON_ARRAY)
 		return false;
@@ -161,10 +170,53 @@ static bool set_texts(struct conf *c, void *to, const struct json *array)
 	for (const struct json *j = array->first; texts != NULL && j != NULL; j = j->next) {
 		if (j->type != JSON_STRING)
 			return false;
-		texts[n++] = arena_str(&c->arena, j->str).p;
+		texts[n++] = set_text(c, k->type == CONF_PATHS, j->str);
 	}
 	*(const char *const **)to = texts;
 	return true;
+}
+
+/* One of "15/minute": the number and its unit; false for anything else. */
+static bool read_rate(struct str text, struct conf_rate *ret)
+{
+	static const struct {
+		const char *unit;
+		int64_t ms;
+	} units[] = {
+		{ "second", 1000 }, { "minute", 60000 }, { "hour", 3600000 }, { "day", 86400000 }
+	};
+	const char *slash = memchr(text.p, '/', text.len);
+	int64_t most;
+
+	if (slash == NULL)
+		return false;
+	size_t digits = (size_t)(slash - text.p);
+	if (str_int((struct str){ text.p, digits }, &most) != OK || most < 1 || most > INT_MAX)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (!str_is((struct str){ slash + 1, text.len - digits - 1 }, units[i].unit))
+			continue;
+		*ret = (struct conf_rate){ (unsigned)most, units[i].ms };
+		return true;
+	}
+	return false;
+}
+
+static bool set_budget(struct conf_budget *to, struct str text)
+{
+	*to = (struct conf_budget){ .rate_nr = 0 };
+	if (str_is(text, "0"))
+		return true;
+	while (text.len > 0) {
+		const char *blank = memchr(text.p, ' ', text.len);
+		size_t len = blank == NULL ? text.len : (size_t)(blank - text.p);
+		if (to->rate_nr == CONF_RATES_MAX ||
+		    !read_rate((struct str){ text.p, len }, &to->rates[to->rate_nr]))
+			return false;
+		to->rate_nr++;
+		text = str_trim((struct str){ text.p + len, text.len - len });
+	}
+	return to->rate_nr > 0;
 }
 
 /* False when the value is not what the key takes. */
@@ -186,13 +238,15 @@ static bool set(struct conf *c, const struct conf_key *k, void *base, const stru
 	case CONF_PATH:
 		if (j->type != JSON_STRING)
 			return false;
-		*(const char **)to =
-			k->type == CONF_PATH ? beside(c, j->str).p : arena_str(&c->arena, j->str).p;
+		*(const char **)to = set_text(c, k->type == CONF_PATH, j->str);
 		return true;
 	case CONF_CHOICE:
 		return set_choice(k, to, j);
 	case CONF_TEXTS:
-		return set_texts(c, to, j);
+	case CONF_PATHS:
+		return set_texts(c, k, to, j);
+	case CONF_BUDGET:
+		return j->type == JSON_STRING && set_budget(to, j->str);
 	}
 	return false;
 }
@@ -252,7 +306,8 @@ static void read_member(struct reading *r, const struct conf_key *keys, void *ba
 			      wanted_text(c, k));
 }
 
-static void read_group(struct reading *r, const struct json *group)
+static void read_group(struct reading *r, const struct conf_key *keys, void *base,
+		       const struct json *group)
 {
 	const char *prefix = arena_printf(&r->conf->arena, "%s.", group->key.p).p;
 
@@ -262,7 +317,16 @@ static void read_group(struct reading *r, const struct json *group)
 		return;
 	}
 	for (const struct json *j = group->first; j != NULL; j = j->next)
-		read_member(r, conf_keys, r->conf, prefix, j);
+		read_member(r, keys, base, prefix, j);
+}
+
+static void read_object(struct reading *r, const struct conf_key *keys, void *base,
+			const struct json *j)
+{
+	if (is_group(keys, j->key.p))
+		read_group(r, keys, base, j);
+	else
+		read_member(r, keys, base, "", j);
 }
 
 static void read_app(struct reading *r, const struct json *j)
@@ -278,7 +342,7 @@ static void read_app(struct reading *r, const struct json *j)
 		return;
 	}
 	for (const struct json *member = j->first; member != NULL; member = member->next)
-		read_member(r, conf_app_keys, app, "", member);
+		read_object(r, conf_app_keys, app, member);
 	for (const struct conf_key *k = conf_app_keys; k->name != NULL; k++)
 		if (k->def == NULL && json_get(j, k->name) == NULL)
 			conf_complain(c, line_of(r->text, j->at), "this app has no \"%s\" (%s)",
@@ -311,14 +375,9 @@ static void read_root(struct reading *r, const struct json *root)
 		conf_complain(r->conf, 1, "the file must be one JSON object, { ... }");
 		return;
 	}
-	for (const struct json *j = root->first; j != NULL; j = j->next) {
-		if (str_is(j->key, "apps"))
-			continue;
-		if (is_group(conf_keys, j->key.p))
-			read_group(r, j);
-		else
-			read_member(r, conf_keys, r->conf, "", j);
-	}
+	for (const struct json *j = root->first; j != NULL; j = j->next)
+		if (!str_is(j->key, "apps"))
+			read_object(r, conf_keys, r->conf, j);
 	read_apps(r, json_get(root, "apps"));
 }
 

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_MAX = 256 };
+enum { SECRET_MAX = 256, BUSINESS_SECRET_MIN = 32 };
 
 static enum err read_all(int fd, char *dst, size_t size, size_t *ret_len)
 {
@@ -55,32 +55,34 @@ enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size
 	return err;
 }
 
-static void read_secret(struct conf *c, struct conf_app *app)
+/* A file with one secret and nothing else; what: as its key is called and what it holds. */
+static struct secret read_secret(struct conf *c, const char *appid, const char *path,
+				 const char *what)
 {
 	char text[SECRET_MAX];
-	size_t len;
+	size_t len = 0;
 
-	switch (conf_read_file(app->secret_file, CONF_SECRET_FILE, text, sizeof text, &len)) {
+	switch (conf_read_file(path, CONF_SECRET_FILE, text, sizeof text, &len)) {
 	case OK:
 		break;
 	case ERR_NOT_FOUND:
 		conf_complain(c, 0,
-			      "%s: the secret_file %s does not exist: put the AppSecret in it "
-			      "and nothing else, and chmod 600 it",
-			      app->appid, app->secret_file);
-		return;
+			      "%s: the %s %s does not exist: put the secret in it and nothing "
+			      "else, and chmod 600 it",
+			      appid, what, path);
+		return SECRET_NONE;
 	case ERR_REFUSED:
-		conf_complain(c, 0, "%s: other users may read %s: chmod 600 it (or 640)",
-			      app->appid, app->secret_file);
-		return;
+		conf_complain(c, 0, "%s: other users may read %s: chmod 600 it (or 640)", appid,
+			      path);
+		return SECRET_NONE;
 	case ERR_TOO_LARGE:
-		conf_complain(c, 0, "%s: %s is too long for an AppSecret (%d bytes at most)",
-			      app->appid, app->secret_file, SECRET_MAX - 1);
-		return;
+		conf_complain(c, 0, "%s: the %s %s is too long for a secret (%d bytes at most)",
+			      appid, what, path, SECRET_MAX - 1);
+		return SECRET_NONE;
 	default:
-		conf_complain(c, 0, "%s: the secret_file %s cannot be read by this user (uid %d)",
-			      app->appid, app->secret_file, (int)geteuid());
-		return;
+		conf_complain(c, 0, "%s: the %s %s cannot be read by this user (uid %d)", appid,
+			      what, path, (int)geteuid());
+		return SECRET_NONE;
 	}
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
@@ -89,15 +91,29 @@ static void read_secret(struct conf *c, struct conf_app *app)
 	for (size_t i = 0; i < secret.len; i++) {
 		if (secret.p[i] <= ' ' || secret.p[i] > '~') {
 			conf_complain(c, 0,
-				      "%s: %s holds more than the AppSecret: one line, no blanks",
-				      app->appid, app->secret_file);
-			return;
+				      "%s: %s holds more than the secret: one line, no blanks",
+				      appid, path);
+			return SECRET_NONE;
 		}
 	}
 	if (secret.len == 0)
-		conf_complain(c, 0, "%s: the secret_file %s is empty", app->appid,
-			      app->secret_file);
-	app->secret = secret_of(secret);
+		conf_complain(c, 0, "%s: the %s %s is empty", appid, what, path);
+	return secret_of(secret);
+}
+
+static void read_secrets(struct conf *c, struct conf_app *app)
+{
+	struct secret *business = &app->business_secret;
+
+	app->secret = read_secret(c, app->appid, app->secret_file, "secret_file");
+	if (app->business_secret_file[0] == '\0')
+		return;
+	*business = read_secret(c, app->appid, app->business_secret_file, "business_secret_file");
+	if (!secret_empty(*business) && !secret_at_least(*business, BUSINESS_SECRET_MIN))
+		conf_complain(c, 0,
+			      "%s: the business_secret_file %s holds less than %d characters: "
+			      "make one with `openssl rand -hex 32`",
+			      app->appid, app->business_secret_file, BUSINESS_SECRET_MIN);
 }
 
 static bool is_appid(const char *appid)
@@ -166,7 +182,7 @@ static void check_app(struct conf *c, unsigned i)
 		if (strcmp(c->apps[k].appid, app->appid) == 0)
 			conf_complain(c, 0, "%s stands twice in apps", app->appid);
 	check_caller(c, app);
-	read_secret(c, app);
+	read_secrets(c, app);
 }
 
 static struct str behind(struct str s, size_t n)

@@ -13,6 +13,8 @@ enum conf_type {
 	CONF_PATH,   /* const char *; relative paths are beside the configuration file */
 	CONF_CHOICE, /* int: index in choices */
 	CONF_TEXTS,  /* const char *const *: an array of texts */
+	CONF_PATHS,  /* the same, of paths */
+	CONF_BUDGET, /* struct conf_budget */
 };
 
 struct conf_key {

@@ -8,7 +8,7 @@
 enum { SESSION_LAYOUT = 1 };
 
 /* The record lies in memory that several builds may read: no hidden padding. */
-static_assert(sizeof(struct session_record) == 12 + 12 + 32 + 16 + 24 + 24 + 64 + 6 * 32,
+static_assert(sizeof(struct session_record) == 12 + 12 + 32 + 16 + 24 + 24 + 64 + 8 * 32,
 	      "session_record has unexpected padding");
 
 static const struct flow_def states[] = {

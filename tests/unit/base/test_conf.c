@@ -366,11 +366,11 @@ static void a_secret_is_private_whole_and_one_line(void **state)
 		{ "sandbox-secret-0001\n", 20, 0602, "other users may read" },
 		{ "", 0, 0600, "is empty" },
 		{ "\n", 1, 0600, "is empty" },
-		{ "sandbox-secret-0001\n\n", 21, 0600, "holds more than the AppSecret" },
-		{ "sandbox-secret-0001\r\n", 21, 0600, "holds more than the AppSecret" },
-		{ "AppSecret: x\n", 13, 0600, "holds more than the AppSecret" },
-		{ "abc\0def", 7, 0600, "holds more than the AppSecret" },
-		{ "abc\xE5\xBC\xA0", 6, 0600, "holds more than the AppSecret" },
+		{ "sandbox-secret-0001\n\n", 21, 0600, "holds more than the secret" },
+		{ "sandbox-secret-0001\r\n", 21, 0600, "holds more than the secret" },
+		{ "AppSecret: x\n", 13, 0600, "holds more than the secret" },
+		{ "abc\0def", 7, 0600, "holds more than the secret" },
+		{ "abc\xE5\xBC\xA0", 6, 0600, "holds more than the secret" },
 	};
 	char longer[400];
 
@@ -497,6 +497,40 @@ static unsigned count_members(const struct json *root)
 	return n;
 }
 
+static void a_budget_is_a_list_of_rates(void **state)
+{
+	static const char *const wrong[] = { "",
+					     "20",
+					     "0/day",
+					     "-1/day",
+					     "20/week",
+					     "20 /day",
+					     "1e3/day",
+					     "20/day,",
+					     "/day",
+					     "99999999999/day",
+					     "1/day 2/day 3/day 4/day" };
+	char text[256];
+
+	(void)state;
+	load("{ \"budgets\": { \"id\": \"15/minute 30/day\", \"caller\": \"0\" }, " APPS " }");
+	assert_int_equal(conf->error_nr, 0);
+	assert_int_equal(conf->budgets.caller.rate_nr, 0);
+	assert_int_equal(conf->budgets.id.rate_nr, 2);
+	assert_int_equal(conf->budgets.id.rates[0].most, 15);
+	assert_int_equal(conf->budgets.id.rates[0].per_ms, 60000);
+	assert_int_equal(conf->budgets.id.rates[1].most, 30);
+	assert_int_equal(conf->budgets.id.rates[1].per_ms, 86400000);
+	assert_int_equal(conf->budgets.address.rates[0].most, 60);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		drop(NULL);
+		snprintf(text, sizeof text, "{ \"budgets\": { \"id\": \"%s\" }, " APPS " }",
+			 wrong[i]);
+		assert_int_not_equal(load(text), OK);
+		assert_non_null(strstr(conf->errors[0], "as \"20/day\" or"));
+	}
+}
+
 static void the_example_shows_every_key_at_its_default(void **state)
 {
 	static char text[65536];
@@ -515,7 +549,7 @@ static void the_example_shows_every_key_at_its_default(void **state)
 		json_parse(&arena, (struct str){ text, len }, JSON_COMMENTS, &root, &error), OK);
 	assert_int_equal(count_members(root), compare_table(&arena, root, conf_keys));
 	const struct json *app = json_get(root, "apps")->first;
-	assert_int_equal(app->count, compare_table(&arena, app, conf_app_keys));
+	assert_int_equal(count_members(app), compare_table(&arena, app, conf_app_keys));
 	arena_finish(&arena);
 	/* And it loads, with a secret beside it. */
 	if (load(text) != OK)
@@ -697,6 +731,7 @@ int main(void)
 		TEST(a_secret_is_private_whole_and_one_line),
 		TEST(a_file_that_cannot_be_read_is_told),
 		TEST(no_bytes_of_a_good_file_can_be_changed_to_a_crash),
+		TEST(a_budget_is_a_list_of_rates),
 		TEST(the_example_shows_every_key_at_its_default),
 		TEST(every_row_of_the_tables_is_whole),
 		TEST(what_is_loaded_equals_the_table),
