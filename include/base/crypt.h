@@ -53,6 +53,9 @@ struct digest crypt_hmac(struct crypt *c, const char *purpose, const struct str 
 
 struct digest crypt_sha256(struct str s);
 
+/* Plain HMAC-SHA256 under a key shared with somebody else, who can compute it too. */
+struct digest crypt_sign(struct secret key, struct str text);
+
 /*
  * WeChat's 1.0 answer names a person by the MD5 of the name and of the ID number.
  * MD5 is here for that comparison and for nothing else.

@@ -1,7 +1,7 @@
 /*
  * store.h - a value for a while, seen by every worker.
  *
- * Four kinds of values, each with its own number and size of slots.  A value is
+ * Some kinds of values, each with its own number and size of slots.  A value is
  * found by a key of 32 bytes, which is always a keyed hash (crypt_hmac), so nobody
  * outside can choose where it lands, and the store never holds an id.  A value has
  * a version: writing names the version that was read, and fails if somebody else
@@ -26,6 +26,9 @@ enum store_kind {
 	STORE_KEY,     /* WeChat's key -> session */
 	STORE_CLAIM,   /* a verify_result -> who uses it, and what came of it */
 	STORE_TOKEN,   /* the access token of an app */
+	STORE_LOGIN,   /* a token of /login -> whose it is */
+	STORE_ONCE,    /* what counts once: a repeated /identify, a signed request's nonce */
+	STORE_BUDGET,  /* how much of one rate somebody has spent */
 	STORE_KIND_NR
 };
 

@@ -10,6 +10,7 @@
 #define WX_IDENTITY_H
 
 #include "base/arena.h"
+#include "base/crypt.h"
 #include "base/reason.h"
 #include "base/secret.h"
 
@@ -28,6 +29,10 @@ const struct reason *identity_read(struct arena *a, struct str name, struct str 
 				   int today, struct identity *ret) MUST_CHECK;
 
 void identity_wipe(struct identity *i);
+
+/* Keyed hashes, to know the same person, or the same ID number, again. */
+struct digest identity_hash(struct crypt *c, const char *purpose, const struct identity *i);
+struct digest identity_number_hash(struct crypt *c, const char *purpose, const struct identity *i);
 
 /* Today in China (UTC+8), as YYYYMMDD. */
 int identity_today(void);

@@ -26,7 +26,8 @@ struct wx_open {
 	char rid[WX_RID_MAX];
 	int64_t expires_in; /* seconds, as WeChat said */
 	char id_text[SESSION_ID_LEN + 1];
-	int ms; /* at WeChat */
+	int ms;    /* at WeChat */
+	bool sent; /* the call may have reached WeChat, and may cost */
 
 	void (*done)(struct wx_open *);
 	struct open_flow *flow;

@@ -19,6 +19,10 @@ struct wx *wx_create(struct loop *l, struct http *h, struct store *s, struct cry
 		     const struct conf *conf);
 void wx_destroy(struct wx *wx);
 
+/* Where identity.lookup_url is asked; NULL (the default): nobody is.  Stays the caller's. */
+void wx_set_lookup(struct wx *wx, struct http *lookup);
+bool wx_has_lookup(const struct wx *wx);
+
 struct crypt *wx_crypt(struct wx *wx);
 struct store *wx_store(struct wx *wx);
 const struct conf *wx_conf(struct wx *wx);

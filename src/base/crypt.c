@@ -5,6 +5,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sys/random.h>
 
 enum { NONCE_SIZE = 12, TAG_SIZE = 16 };
@@ -115,6 +116,17 @@ struct digest crypt_hmac(struct crypt *c, const char *purpose, const struct str 
 	for (size_t i = 0; i < n; i++)
 		mac_text(c->mac, texts[i]);
 	ensure(EVP_MAC_final(c->mac, d.b, &len, sizeof d.b) == 1 && len == sizeof d.b);
+	return d;
+}
+
+struct digest crypt_sign(struct secret key, struct str text)
+{
+	struct digest d;
+	unsigned len;
+
+	ensure(HMAC(EVP_sha256(), key.bytes_, (int)key.len_, (const unsigned char *)text.p,
+		    text.len, d.b, &len) != NULL &&
+	       len == sizeof d.b);
 	return d;
 }
 

@@ -8,16 +8,31 @@
  * always room for the tokens of 64 apps, so adding one is no other segment.  Tokens are read once a
  * call and their lock is held for less than a microsecond; 8 shards are not for speed, but so that
  * a process stopped at the wrong instant does not take every app with it.
+ *
+ * A session's key leads to it, and so does the newest of its caller and source that has
+ * ended.  A login is good for longer than a session.  A budget's daily counts outlive the
+ * session by a day, and each face check is counted by four rates, two of them daily.
  */
-enum { SESSION_VALUE = 1024, KEY_VALUE = 96, CLAIM_VALUE = 96, TOKEN_VALUE = STORE_VALUE_MAX };
+enum {
+	SESSION_VALUE = 1024,
+	KEY_VALUE = 96,
+	CLAIM_VALUE = 96,
+	TOKEN_VALUE = STORE_VALUE_MAX,
+	LOGIN_VALUE = 160,
+	ONCE_VALUE = 96,
+	BUDGET_VALUE = 48,
+};
 
 /* clang-format off */
 const struct store_row store_rows[STORE_KIND_NR] = {
 	/*                  name       value_max      per session  least  shards */
 	[STORE_SESSION] = { "session", SESSION_VALUE, 1,           1,     64 },
-	[STORE_KEY]     = { "key",     KEY_VALUE,     1,           1,     64 },
+	[STORE_KEY]     = { "key",     KEY_VALUE,     2,           1,     64 },
 	[STORE_CLAIM]   = { "claim",   CLAIM_VALUE,   2,           1,     64 },
 	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           64,    8 },
+	[STORE_LOGIN]   = { "login",   LOGIN_VALUE,   2,           1,     64 },
+	[STORE_ONCE]    = { "once",    ONCE_VALUE,    1,           1,     64 },
+	[STORE_BUDGET]  = { "budget",  BUDGET_VALUE,  8,           1,     64 },
 };
 /* clang-format on */
 

@@ -28,6 +28,11 @@ static struct token *token_of(struct wx *wx, const struct conf_app *app)
 	return wx->tokens[app - wx->conf->apps];
 }
 
+static unsigned *in_flight_of(const struct wx_call *c)
+{
+	return &c->wx->in_flight[c->app - c->wx->conf->apps];
+}
+
 /*
  * "... rid: 5f5e1a2b-0c3d4e5f-66778899".  As it gets into logs and audit: with a longer
  * group of digits it is none, but could be a hash or an ID number.
@@ -155,6 +160,7 @@ static void post(struct wx_call *c)
 		.post = true,
 		.body = secret_of(c->text),
 	};
+	++*in_flight_of(c);
 	http_start(c->wx->http, &c->http, on_http);
 }
 
@@ -193,7 +199,9 @@ static unsigned take_answer(struct wx_call *c)
 {
 	unsigned next = ENDED;
 
+	--*in_flight_of(c);
 	c->ms += c->http.ms;
+	c->sent = c->sent || (c->http.err != ERR_CONNECT && c->http.err != ERR_TLS);
 	wx_breaker_report(c->wx, c->http.err == OK && c->http.status < 500);
 	if (c->http.err != OK)
 		next = miss_answer(c);
@@ -213,6 +221,10 @@ static unsigned on_got_token(struct wx_call *c)
 	}
 	if (!write_url(c)) {
 		fail(c, ERR_NOMEM, CLASS_RETRY, "no_memory");
+		return ENDED;
+	}
+	if (c->app->in_flight > 0 && *in_flight_of(c) >= (unsigned)c->app->in_flight) {
+		fail(c, ERR_BUSY, CLASS_RETRY, "app_in_flight");
 		return ENDED;
 	}
 	/* Last: whom it lets through has to report back. */

@@ -36,6 +36,7 @@ struct wx_call {
 	int64_t errcode;         /* 0 if none came */
 	char rid[WX_RID_MAX];    /* WeChat's request id, "" if none */
 	int ms;                  /* spent in the HTTP exchange(s) */
+	bool sent;               /* it may have reached WeChat */
 
 	void (*done)(struct wx_call *);
 	struct wx *wx;

@@ -136,6 +136,25 @@ const struct reason *identity_read(struct arena *a, struct str name, struct str 
 	return flaw;
 }
 
+static struct str seen(struct secret s)
+{
+	return (struct str){ s.bytes_, s.len_ };
+}
+
+struct digest identity_hash(struct crypt *c, const char *purpose, const struct identity *i)
+{
+	const struct str texts[] = { seen(i->name), seen(i->id_number) };
+
+	return crypt_hmac(c, purpose, texts, ARRAY_LEN(texts));
+}
+
+struct digest identity_number_hash(struct crypt *c, const char *purpose, const struct identity *i)
+{
+	struct str text = seen(i->id_number);
+
+	return crypt_hmac(c, purpose, &text, 1);
+}
+
 void identity_wipe(struct identity *i)
 {
 	secret_wipe(&i->name);

@@ -135,6 +135,7 @@ static void take_answer(struct open_flow *f)
 	struct wx_call *c = &f->call;
 
 	f->op->ms = c->ms;
+	f->op->sent = c->sent;
 	f->op->errcode = c->errcode;
 	memcpy(f->op->rid, c->rid, sizeof f->op->rid);
 	if (c->err != OK)

@@ -13,6 +13,7 @@ struct wx *wx_create(struct loop *l, struct http *h, struct store *s, struct cry
 
 	*wx = (struct wx){ .loop = l, .http = h, .store = s, .crypt = c, .conf = conf };
 	wx->tokens = mem_calloc(conf->app_nr, sizeof *wx->tokens);
+	wx->in_flight = mem_calloc(conf->app_nr, sizeof *wx->in_flight);
 	for (unsigned i = 0; i < conf->app_nr; i++)
 		wx->tokens[i] = token_create(wx, &conf->apps[i]);
 	return wx;
@@ -25,7 +26,18 @@ void wx_destroy(struct wx *wx)
 	for (unsigned i = 0; i < wx->conf->app_nr; i++)
 		token_destroy(wx->tokens[i]);
 	mem_free(wx->tokens);
+	mem_free(wx->in_flight);
 	mem_free(wx);
+}
+
+void wx_set_lookup(struct wx *wx, struct http *lookup)
+{
+	wx->lookup = lookup;
+}
+
+bool wx_has_lookup(const struct wx *wx)
+{
+	return wx->lookup != NULL;
 }
 
 struct crypt *wx_crypt(struct wx *wx)

@@ -22,11 +22,13 @@ struct token;
 struct wx {
 	struct loop *loop;
 	struct http *http;
+	struct http *lookup; /* to the business's server; NULL where none is asked */
 	struct store *store;
 	struct crypt *crypt;
 	const struct conf *conf;
 	struct breaker breaker;
 	struct token **tokens; /* one an app, in the order of conf->apps */
+	unsigned *in_flight;   /* calls under way, likewise */
 };
 
 /* False: do not call now. */

@@ -12,6 +12,8 @@ src/base/json_out.c     json_put_secret(): into a body for WeChat
 src/io/http.c           the URL and the body of a call, as they go out; wiped after it
 src/wx/login.c          AppSecret and code stand in the URL of jscode2session
 src/wx/v2.c             cert_hash is made of name and ID number
+src/wx/identity.c       keyed hashes of a person, to know him again
+src/wx/told.c           keyed hashes of a person, for his business
 '
 
 inside='\.bytes_\|->bytes_\|\.len_\|->len_'

@@ -176,9 +176,10 @@ static void as_many_as_configured_fit_and_full_ends_with_expiry(void **state)
 
 	store_stats(s, &stats);
 	assert_int_equal(stats.capacity[STORE_SESSION], SESSIONS);
-	assert_int_equal(stats.capacity[STORE_KEY], SESSIONS);
+	assert_int_equal(stats.capacity[STORE_KEY], 2 * SESSIONS);
 	assert_int_equal(stats.capacity[STORE_CLAIM], 2 * SESSIONS);
 	assert_int_equal(stats.capacity[STORE_TOKEN], 64);
+	assert_int_equal(stats.capacity[STORE_BUDGET], 8 * SESSIONS);
 	for (;; n++) {
 		struct store_op op = op_for(s, STORE_SESSION, test_key(n, mix64(~n)));
 		if (put(s, &op) == ERR_FULL)

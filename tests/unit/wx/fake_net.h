@@ -211,6 +211,9 @@ size_t store_value_max(enum store_kind kind)
 		[STORE_KEY] = 96,
 		[STORE_CLAIM] = 96,
 		[STORE_TOKEN] = STORE_VALUE_MAX,
+		[STORE_LOGIN] = 160,
+		[STORE_ONCE] = 96,
+		[STORE_BUDGET] = 48,
 	};
 
 	return max[kind];
