@@ -29,10 +29,10 @@ struct wx_lookup {
 	int32_t source;            /* -1 = not said */
 
 	/* out */
-	enum err err;        /* OK: id is there; ERR_REFUSED: reason and message say why not */
-	const char *word;    /* with other errors: for the log */
+	enum err err;     /* OK: id is there; ERR_REFUSED: reason and message say why not */
+	const char *word; /* with other errors: for the log */
 	struct str reason, message;
-	struct identity id;  /* as identity_read() gives it; in the arena, to be wiped */
+	struct identity id; /* as identity_read() gives it; in the arena, to be wiped */
 	int ms;
 
 	void (*done)(struct wx_lookup *);

@@ -23,6 +23,10 @@
 	  "This face check has ended already, please start again.")                       \
 	X(ANSWER_EXPIRED, 410, "expired", "核验已过期，请重新发起",                       \
 	  "The face check has expired, please start again.")                              \
+	X(ANSWER_NO_IDENTITY, 403, "no_identity", "暂时无法为您发起核验，请联系客服",             \
+	  "A face check cannot be started for you, please contact support.")              \
+	X(ANSWER_LOOKUP, 503, "lookup", "系统繁忙，请稍后再试",                           \
+	  "The service is busy, please try again shortly.")                               \
 	X(ANSWER_BAD_FIELD, 400, "bad_field", "请求参数有误", "A field of the request is wrong.")
 
 #define ANSWER_ENUM_ROW(id, status, word, zh, en) id,

@@ -18,6 +18,7 @@ static inline struct app *app_of(const struct req *r)
 }
 
 /* Each takes over the request and ends it by one reply. */
+void login_start(struct req *r);
 void identify_start(struct req *r);
 void verify_start(struct req *r);
 void session_start(struct req *r);

@@ -1,15 +1,13 @@
 /*
  * Who is asking?
  *
- *   session named --> find it --> app --> caller --> (login) --> known
+ *   (token: find it) --> (session: find it) --> app --> caller --> (code: log in) --> known
  *
- * Asleep while the session is looked up, and while WeChat says whose login code it is.
+ * Asleep while token and session are looked up, and while WeChat says whose code it is.
  */
 #include "asking.h"
 #include "answer.h"
 #include "web/reply.h"
-
-static enum progress choose_app(struct asking *a);
 
 static enum progress refuse(struct asking *a, const struct reason *why, const char *hint)
 {
@@ -33,6 +31,8 @@ bool asking_text(struct req *r, const char *snake, const char *camel, struct str
 
 static void set_caller(struct asking *a, const char *kind, struct str name)
 {
+	a->known = name.len > 0;
+	a->name = name;
 	a->caller = session_caller(wx_crypt(app_of(a->req)->wx), str_of(a->app->appid), kind, name);
 }
 
@@ -102,32 +102,27 @@ static enum progress by_param(struct asking *a)
 	return DONE;
 }
 
-static enum progress find_caller(struct asking *a)
+static enum progress by_login(struct asking *a, struct str code)
 {
-	struct str code;
-	bool code_sent;
-
-	if (!asking_text(a->req, "code", "code", &code))
-		return refuse(a, answer_reason(ANSWER_BAD_FIELD),
-			      "code must be a text, as wx.login gave it");
-	code_sent = code.len > 0;
-	switch ((enum conf_caller)a->app->caller) {
-	case CALLER_LOGIN:
-		if (!code_sent)
-			return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
-				      "call wx.login and send its code in the field code");
-		return log_in(a, code);
-	case CALLER_PARAM:
-		if (by_param(a) == DONE && a->why != NULL)
-			return DONE;
-		break;
-	case CALLER_ANONYMOUS:
-		set_caller(a, "anonymous", STR_NONE);
-		break;
+	if (a->ticket.app == a->app) {
+		a->openid = str_of(a->ticket.openid);
+		set_caller(a, "openid", a->openid);
+		return DONE;
 	}
+	if (code.len > 0)
+		return log_in(a, code);
+	return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
+		      a->token_sent ? "the token is not valid (any more): POST /login for a new one"
+				    : "POST /login and send its token as Authorization: Bearer, or "
+				      "call wx.login and send its code in the field code");
+}
+
+/* A check of 2.0 needs the openid, and one of 1.0 is the better for it. */
+static enum progress find_openid(struct asking *a, struct str code)
+{
 	if ((a->needs & ASKING_OPENID) == 0 || a->openid.len > 0)
 		return DONE;
-	if (code_sent)
+	if (code.len > 0)
 		return log_in(a, code);
 	if (a->app->protocol == PROTOCOL_2_0)
 		return refuse(
@@ -137,36 +132,73 @@ static enum progress find_caller(struct asking *a)
 	return DONE;
 }
 
+static enum progress find_caller(struct asking *a)
+{
+	struct str code;
+
+	if (!asking_text(a->req, "code", "code", &code))
+		return refuse(a, answer_reason(ANSWER_BAD_FIELD),
+			      "code must be a text, as wx.login gave it");
+	if ((a->needs & ASKING_LOGIN) != 0 && a->app->caller != CALLER_LOGIN)
+		return refuse(a, web_reason(REASON_NOT_FOUND),
+			      "this app has \"caller\" other than \"login\": there is no /login");
+	switch ((enum conf_caller)a->app->caller) {
+	case CALLER_LOGIN:
+		return by_login(a, code);
+	case CALLER_PARAM:
+		if (by_param(a) == DONE && a->why != NULL)
+			return DONE;
+		break;
+	case CALLER_ANONYMOUS:
+		set_caller(a, "anonymous", STR_NONE);
+		break;
+	}
+	return find_openid(a, code);
+}
+
 /* --- the app --------------------------------------------------------------------- */
 
-static enum progress use_app(struct asking *a, struct str appid)
+static enum progress use_app(struct asking *a, const struct conf_app *app)
 {
-	a->app = wx_app(app_of(a->req)->wx, appid);
-	if (a->app == NULL)
-		return refuse(a, answer_reason(ANSWER_BAD_FIELD),
-			      "no app with this appid is configured");
+	a->app = app;
 	return find_caller(a);
 }
 
-static enum progress choose_app(struct asking *a)
+/* An app that the client chose, by a session or a field. */
+static enum progress use_chosen(struct asking *a, const struct conf_app *app,
+				const struct reason *otherwise, const char *hint)
 {
-	const struct conf *conf = wx_conf(app_of(a->req)->wx);
-	struct str field;
+	const struct conf_app *first = wx_conf(app_of(a->req)->wx)->apps;
 
-	if (a->session.len > 0 && a->find.err == ERR_NOT_FOUND)
-		return refuse(a, answer_reason(ANSWER_NO_SESSION), NULL);
-	if (a->session.len > 0 && a->find.err != OK)
-		return refuse(a, wx_class_reason(CLASS_RETRY), NULL);
-	if (a->session.len > 0)
-		return use_app(a, str_of(a->find.s.rec.appid));
-	if (conf->app_field) {
-		if (!asking_text(a->req, "appid", "appId", &field))
-			return refuse(a, answer_reason(ANSWER_BAD_FIELD), "appid must be a text");
-		if (field.len > 0)
-			return use_app(a, field);
-	}
-	a->app = &conf->apps[0];
-	return find_caller(a);
+	if (app == NULL || (app->caller == CALLER_ANONYMOUS && app != first))
+		return refuse(a, otherwise, hint);
+	return use_app(a, app);
+}
+
+static enum progress by_field(struct asking *a)
+{
+	struct wx *wx = app_of(a->req)->wx;
+	struct str field = STR_NONE;
+
+	if (wx_conf(wx)->app_field && !asking_text(a->req, "appid", "appId", &field))
+		return refuse(a, answer_reason(ANSWER_BAD_FIELD), "appid must be a text");
+	if (field.len > 0)
+		return use_chosen(a, wx_app(wx, field), answer_reason(ANSWER_BAD_FIELD),
+				  "no app that a request may choose has this appid");
+	return use_app(a, wx_conf(wx)->apps);
+}
+
+static enum progress by_session(struct asking *a)
+{
+	const struct wx_find *f = &a->find;
+
+	if (f->err == OK)
+		return use_chosen(a, wx_app(app_of(a->req)->wx, str_of(f->s.rec.appid)),
+				  answer_reason(ANSWER_NO_SESSION), NULL);
+	return refuse(a,
+		      f->err == ERR_NOT_FOUND ? answer_reason(ANSWER_NO_SESSION)
+					      : wx_class_reason(CLASS_RETRY),
+		      NULL);
 }
 
 static void on_find(struct wx_find *f)
@@ -174,7 +206,68 @@ static void on_find(struct wx_find *f)
 	struct asking *a = container_of(f, struct asking, find);
 
 	session_wipe(&f->s);
-	if (choose_app(a) == DONE)
+	if (by_session(a) == DONE)
+		a->done(a);
+}
+
+static enum progress choose_app(struct asking *a)
+{
+	struct wx *wx = app_of(a->req)->wx;
+	struct str appid;
+
+	if (req_param_once(a->req, "BENREN_APPID", &appid) != OK)
+		return refuse(a, web_reason(REASON_BAD_REQUEST), "BENREN_APPID was sent twice");
+	if (appid.len > 0 && wx_app(wx, appid) == NULL)
+		return refuse(
+			a, answer_reason(ANSWER_BAD_FIELD),
+			"the app that the web server names in BENREN_APPID is not configured");
+	if (appid.len > 0)
+		return use_app(a, wx_app(wx, appid));
+	if (a->ticket.app != NULL)
+		return use_app(a, a->ticket.app);
+	if (a->session.len == 0)
+		return by_field(a);
+	a->find.id = a->session;
+	if (wx_find(wx, &a->find, on_find) == WAIT)
+		return WAIT;
+	session_wipe(&a->find.s);
+	return by_session(a);
+}
+
+/* --- the token ------------------------------------------------------------------ */
+
+/* Authorization may be the web server's own business: what is no token of ours is none. */
+static struct str read_token(const struct asking *a)
+{
+	struct str own = req_param(a->req, "HTTP_X_BENREN_TOKEN");
+	struct str header = req_param(a->req, "HTTP_AUTHORIZATION");
+	const struct str bearer = STR("bearer ");
+
+	if ((a->needs & ASKING_LOGIN) != 0)
+		return STR_NONE;
+	if (own.len > 0)
+		return own;
+	if (header.len <= bearer.len || !str_ieq((struct str){ header.p, bearer.len }, bearer))
+		return STR_NONE;
+	return str_trim((struct str){ header.p + bearer.len, header.len - bearer.len });
+}
+
+static enum progress take_ticket(struct asking *a)
+{
+	struct wx_ticket *t = &a->ticket;
+
+	if (t->err != OK)
+		t->app = NULL;
+	if (t->err != OK && t->err != ERR_NOT_FOUND)
+		return refuse(a, wx_class_reason(CLASS_RETRY), NULL);
+	return choose_app(a);
+}
+
+static void on_ticket(struct wx_ticket *t)
+{
+	struct asking *a = container_of(t, struct asking, ticket);
+
+	if (take_ticket(a) == DONE)
 		a->done(a);
 }
 
@@ -194,23 +287,16 @@ static bool read_session(struct asking *a)
 enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 			   void (*done)(struct asking *))
 {
-	struct str appid;
-
 	a->req = r;
 	a->needs = needs;
 	a->done = done;
 	if (!read_session(a))
 		return refuse(a, answer_reason(ANSWER_NO_SESSION),
 			      "session must be the text that /identify answered");
-	if (req_param_once(r, "BENREN_APPID", &appid) != OK)
-		return refuse(a, web_reason(REASON_BAD_REQUEST), "BENREN_APPID was sent twice");
-	if (appid.len > 0)
-		return use_app(a, appid);
-	if (a->session.len == 0)
+	struct str token = read_token(a);
+	a->token_sent = token.len > 0;
+	if (!wx_ticket_plausible(token))
 		return choose_app(a);
-	a->find.id = a->session;
-	if (wx_find(app_of(r)->wx, &a->find, on_find) == WAIT)
-		return WAIT;
-	session_wipe(&a->find.s);
-	return choose_app(a);
+	memcpy(a->ticket.token, token.p, token.len);
+	return wx_ticket_find(app_of(r)->wx, &a->ticket, on_ticket) == WAIT ? WAIT : take_ticket(a);
 }

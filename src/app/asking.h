@@ -1,9 +1,12 @@
 /*
  * asking.h - which app a request is for, and who is asking.
  *
- * The app: what the web server says in BENREN_APPID; else the one that the named
- * session belongs to; else, with `app_field`, the field appid; else the first.  The
- * caller: what that app's configuration trusts, and nothing else.
+ * The app: what the web server says in BENREN_APPID; else the one that the login token,
+ * or else the named session, belongs to; else, with `app_field`, the field appid; else the
+ * first.  What a client sends never leads to an app with anonymous callers, unless that is
+ * the first: it could be weaker than the one the request came for.
+ *
+ * The caller: what that app's configuration trusts, and nothing else.
  */
 #ifndef ASKING_H
 #define ASKING_H
@@ -12,10 +15,12 @@
 #include "base/reason.h"
 #include "wx/find.h"
 #include "wx/login.h"
+#include "wx/ticket.h"
 
 enum {
 	ASKING_OPENID = 1,  /* an openid is needed where the protocol asks for one */
 	ASKING_SESSION = 2, /* it is about a session, if one is named */
+	ASKING_LOGIN = 4,   /* only a code of wx.login counts */
 };
 
 struct asking {
@@ -28,10 +33,14 @@ struct asking {
 	const char *hint;         /* and what the client developer should do */
 	const struct conf_app *app;
 	struct digest caller;
+	bool known;         /* not anonymous */
+	struct str name;    /* what caller is a hash of: openid or user; may be empty */
 	struct str openid;  /* empty if nobody told us; in the arena */
 	struct str session; /* the named session's id, from body or header */
 
 	void (*done)(struct asking *);
+	bool token_sent;
+	struct wx_ticket ticket;
 	struct wx_find find;
 	struct wx_login login;
 };

@@ -1,148 +1,358 @@
 /*
  * POST /identify: a name and an ID number in, a key for the phone out.
  *
- *   read the input --> WHO --> OPEN --> reply
+ *   WHO --> LOOKUP --> CLAIM --> SPEND --> OPEN --> SETTLE --> ENDED
+ *    |                   |         |         |        ^
+ *    |                   |         |         +> REFUND+
+ *    |                   |         +------------------+
+ *    |                   +--> ENDED    opened before: the same again
+ *    +--> CLAIM | SPEND
  *
- * Asleep in WHO while the caller is found out, in OPEN until WeChat gave the key.
- * The input is read first, so that a typing error costs no login code.
+ * What was sent is checked first, so that a typing error costs no login code.  LOOKUP
+ * only when the client sent no identity, CLAIM and SETTLE only where a repetition can
+ * be told (wx/repeat.h), REFUND when WeChat was never asked.  Asleep in each until the
+ * business's server, WeChat or the store answers.  Every state may lead to the end.
  */
 #include "answer.h"
 #include "asking.h"
+#include "identify_input.h"
+#include "spending.h"
 #include "web/reply.h"
+#include "wx/lookup.h"
 #include "wx/open.h"
+#include "wx/repeat.h"
+#include "wx/told.h"
+
+enum { WHO, LOOKUP, CLAIM, SPEND, OPEN, REFUND, SETTLE, ENDED, STATE_NR };
+
+static const struct flow_def def[STATE_NR] = {
+	[WHO] = { "who", TO(LOOKUP) | TO(CLAIM) | TO(SPEND) | TO(ENDED) },
+	[LOOKUP] = { "lookup", TO(CLAIM) | TO(SPEND) | TO(ENDED) },
+	[CLAIM] = { "claim", TO(SPEND) | TO(ENDED) },
+	[SPEND] = { "spend", TO(OPEN) | TO(SETTLE) | TO(ENDED) },
+	[OPEN] = { "open", TO(REFUND) | TO(SETTLE) | TO(ENDED) },
+	[REFUND] = { "refund", TO(SETTLE) | TO(ENDED) },
+	[SETTLE] = { "settle", TO(ENDED) },
+	[ENDED] = { "ended", 0 },
+};
 
 struct identify {
 	struct req *req;
-	int32_t source; /* -1 = not said */
-	char consent[SESSION_CONSENT_MAX];
+	struct identify_input in;
+	struct identity id; /* as it will be sent; wiped by whoever has it last */
+	struct flow flow;
+
 	struct asking who;
-	struct wx_open open; /* open.id: the identity as it will be sent */
+	struct wx_lookup lookup;
+	struct wx_repeat repeat;
+	struct wx_budget budget;
+	struct wx_open open;
+
+	/* the answer */
+	const struct session *opened; /* or NULL, and why not: */
+	const struct reason *why;
+	const char *hint;
 };
+
+static void identify_step(struct identify *i);
+
+static unsigned refuse(struct identify *i, const struct reason *why, const char *hint)
+{
+	i->why = why;
+	i->hint = hint;
+	return ENDED;
+}
+
+static struct wx *wx_of(const struct identify *i)
+{
+	return app_of(i->req)->wx;
+}
+
+/* --- the answer ----------------------------------------------------------------- */
 
 static void reply_opened(struct identify *i)
 {
 	struct req *r = i->req;
-	struct wx_open *o = &i->open;
-	struct str key = str_of(o->s.sealed.key);
+	const struct session *s = i->opened;
+	int64_t left = s->rec.expires - store_now(wx_store(wx_of(i)));
+	char id[SESSION_ID_LEN + 1];
 
+	session_id(wx_crypt(wx_of(i)), s, id);
 	reply_begin(r, web_reason(REASON_OK), NULL);
-	if (i->who.app->protocol == PROTOCOL_1_0)
-		reply_put_str(r, "user_id_key", "userIdKey", key);
+	if (s->rec.protocol == PROTOCOL_1_0)
+		reply_put_str(r, "user_id_key", "userIdKey", str_of(s->sealed.key));
 	else
-		reply_put_str(r, "verify_id", "verifyId", key);
-	reply_put_int(r, "expires_in", "expiresIn", o->expires_in);
-	json_put_str(&r->reply.out, "session", str_of(o->id_text));
-	session_wipe(&o->s);
-	reply_send(r);
+		reply_put_str(r, "verify_id", "verifyId", str_of(s->sealed.key));
+	reply_put_int(r, "expires_in", "expiresIn", (left + 999) / 1000);
+	json_put_str(&r->reply.out, "session", str_of(id));
+	explicit_bzero(id, sizeof id);
 }
 
-static void on_open(struct wx_open *o)
+static void reply_refused(struct identify *i)
 {
-	struct identify *i = container_of(o, struct identify, open);
+	bool by_business = i->why == answer_reason(ANSWER_NO_IDENTITY);
+	const char *message = by_business ? i->lookup.message.p : NULL;
+	struct json_out *o = reply_begin(i->req, i->why, message);
+
+	if (by_business)
+		json_put_str(o, "detail", i->lookup.reason);
+	if (i->hint != NULL)
+		json_put_str(o, "hint", str_of(i->hint));
+}
+
+static void identify_end(struct identify *i)
+{
+	identity_wipe(&i->id);
+	if (i->opened != NULL)
+		reply_opened(i);
+	else
+		reply_refused(i);
+	session_wipe(&i->open.s);
+	session_wipe(&i->repeat.s);
+	reply_send(i->req);
+}
+
+/* --- who, and whose identity --------------------------------------------------------- */
+
+static void log_who(struct identify *i)
+{
+	log_word(i->req->log, "app", i->who.app->appid);
+	if (i->in.key.len > 0)
+		log_bool(i->req->log, "idempotent", true);
+}
+
+/* The identity is there: has the same been asked for before? */
+static unsigned known_identity(struct identify *i)
+{
+	struct wx_repeat *p = &i->repeat;
+
+	if (!i->who.known && i->in.key.len == 0)
+		return SPEND;
+	p->caller = i->who.caller;
+	p->key = i->in.key;
+	p->what = wx_repeat_what(wx_crypt(wx_of(i)), &i->id, i->in.source, i->in.consent);
+	return CLAIM;
+}
+
+static unsigned on_who(struct identify *i)
+{
+	struct asking *a = &i->who;
+
+	if (a->why != NULL)
+		return refuse(i, a->why, a->hint);
+	log_who(i);
+	if (!secret_empty(i->id.name))
+		return known_identity(i);
+	if (!a->known)
+		return refuse(i, answer_reason(ANSWER_BAD_FIELD),
+			      "send name and id_card_number: nobody knows who is asking");
+	if (secret_empty(a->app->business_secret))
+		return refuse(i, wx_class_reason(CLASS_CONFIG),
+			      "send name and id_card_number: this app has no business_secret_file, "
+			      "so nobody can be asked for them");
+	i->lookup.app = a->app;
+	i->lookup.openid = a->openid;
+	i->lookup.source = i->in.source;
+	if (a->app->caller == CALLER_PARAM)
+		i->lookup.caller = a->name;
+	return LOOKUP;
+}
+
+static unsigned on_looked_up(struct identify *i)
+{
+	struct wx_lookup *l = &i->lookup;
+
+	log_int(i->req->log, "lookup_ms", l->ms);
+	if (l->err != OK)
+		log_word(i->req->log, "why", l->word);
+	if (l->err == ERR_REFUSED)
+		return refuse(i, answer_reason(ANSWER_NO_IDENTITY), NULL);
+	if (l->err != OK)
+		return refuse(i, answer_reason(ANSWER_LOOKUP), NULL);
+	i->id = l->id;
+	return known_identity(i);
+}
+
+/* --- once, and within the budgets ------------------------------------------------------ */
+
+static unsigned on_claimed(struct identify *i)
+{
+	struct req *r = i->req;
+
+	switch (i->repeat.outcome) {
+	case REPEAT_NEW:
+		return SPEND;
+	case REPEAT_SAME:
+		log_bool(r->log, "repeated", true);
+		i->opened = &i->repeat.s;
+		return ENDED;
+	case REPEAT_ENDED:
+		return refuse(i, answer_reason(ANSWER_USED),
+			      "the face check of this Idempotency-Key has ended: send a new key");
+	case REPEAT_OTHER:
+		return refuse(i, answer_reason(ANSWER_BAD_FIELD),
+			      "this Idempotency-Key was sent with other fields: send a new key");
+	case REPEAT_ASKING:
+		r->reply.retry_after = 1;
+		return refuse(i, answer_reason(ANSWER_ASKING), NULL);
+	case REPEAT_AWAY:
+		break;
+	}
+	log_word(r->log, "why", i->repeat.err == ERR_FULL ? "store_full" : "store_busy");
+	return refuse(i, wx_class_reason(CLASS_RETRY), NULL);
+}
+
+/* Nothing was opened: whoever has a claim gives it up. */
+static unsigned without_session(struct identify *i)
+{
+	return i->repeat.wx == NULL ? ENDED : SETTLE;
+}
+
+static unsigned on_spent(struct identify *i)
+{
+	if (i->budget.err == OK)
+		return OPEN;
+	refuse(i, spending_reason(i->req, &i->budget), NULL);
+	return without_session(i);
+}
+
+/* --- opening --------------------------------------------------------------------------- */
+
+static void fill_session(struct identify *i)
+{
+	struct session *s = &i->open.s;
+	struct crypt *c = wx_crypt(wx_of(i));
+	const struct asking *a = &i->who;
+
+	session_init(s, a->app, &a->caller);
+	s->rec.source = i->in.source;
+	memcpy(s->rec.consent, i->in.consent, sizeof s->rec.consent);
+	s->rec.told_caller = told_caller(c, a->app, a->name);
+	s->rec.told_identity = told_identity(c, a->app, &i->id);
+	if (a->openid.len == 0)
+		return;
+	memcpy(s->sealed.openid, a->openid.p, a->openid.len);
+	s->rec.openid_known = 1;
+	s->rec.openid = session_hash(c, "openid", a->openid);
+}
+
+static unsigned on_opened(struct identify *i)
+{
+	struct wx_open *o = &i->open;
 	struct req *r = i->req;
 
 	log_int(r->log, "wechat_ms", o->ms);
 	log_int(r->log, "errcode", o->errcode);
 	log_word(r->log, "rid", o->rid);
 	if (o->err == OK) {
-		reply_opened(i);
-		return;
+		i->opened = &o->s;
+		return without_session(i);
 	}
-	const struct reason *why = wx_class_reason(o->class);
 	log_word(r->log, "why", o->word);
-	session_wipe(&o->s);
-	reply_reason(r, why, NULL);
+	refuse(i, wx_class_reason(o->class), NULL);
+	return o->sent ? without_session(i) : REFUND;
 }
 
-/* source: 0-255, what the check is for.  A form or query string has it as text. */
-static bool read_source(struct req *r, int32_t *ret_source)
-{
-	const struct field *f = req_field(r, "source", "source");
-	int64_t n;
+/* --- the machine ------------------------------------------------------------------------ */
 
-	if (f == NULL)
+static void on_asking(struct asking *a)
+{
+	identify_step(container_of(a, struct identify, who));
+}
+
+static void on_lookup(struct wx_lookup *l)
+{
+	identify_step(container_of(l, struct identify, lookup));
+}
+
+static void on_repeat(struct wx_repeat *p)
+{
+	identify_step(container_of(p, struct identify, repeat));
+}
+
+static void on_budget(struct wx_budget *b)
+{
+	identify_step(container_of(b, struct identify, budget));
+}
+
+static void on_open(struct wx_open *o)
+{
+	identify_step(container_of(o, struct identify, open));
+}
+
+/* What entering a state starts. */
+static enum progress enter(struct identify *i)
+{
+	switch (i->flow.state) {
+	case WHO:
+		return asking_start(&i->who, i->req, ASKING_OPENID, on_asking);
+	case LOOKUP:
+		wx_lookup(wx_of(i), &i->lookup, &i->req->arena, on_lookup);
+		return WAIT;
+	case CLAIM:
+		wx_repeat_claim(wx_of(i), &i->repeat, i->who.app, on_repeat);
+		return WAIT;
+	case SPEND:
+		spending_of_check(&i->budget, &i->who, &i->id);
+		return wx_budget_take(&i->budget, on_budget);
+	case OPEN:
+		fill_session(i);
+		i->open.id = i->id;
+		i->id = (struct identity){ SECRET_NONE, SECRET_NONE };
+		wx_open_start(wx_of(i), &i->open, &i->req->arena, i->who.app, on_open);
+		return WAIT;
+	case REFUND:
+		return wx_budget_give_back(&i->budget, on_budget);
+	default: /* SETTLE */
+		return wx_repeat_settle(&i->repeat, i->opened, on_repeat);
+	}
+}
+
+/* What the state has found says where to go. */
+static unsigned leave(struct identify *i)
+{
+	switch (i->flow.state) {
+	case WHO:
+		return on_who(i);
+	case LOOKUP:
+		return on_looked_up(i);
+	case CLAIM:
+		return on_claimed(i);
+	case SPEND:
+		return on_spent(i);
+	case OPEN:
+		return on_opened(i);
+	case REFUND: /* a budget that did not take it back only counts one too many */
+		return without_session(i);
+	default: /* SETTLE: a claim that could not be settled runs out */
+		return ENDED;
+	}
+}
+
+static void identify_step(struct identify *i)
+{
+	do {
+		flow_move(&i->flow, leave(i));
+		if (i->flow.state == ENDED) {
+			identify_end(i); /* i is gone */
+			return;
+		}
+	} while (enter(i) == DONE);
+}
+
+/* The identity that was sent, checked; false if it was answered already. */
+static bool check_identity(struct identify *i)
+{
+	struct identify_input *in = &i->in;
+	bool sent = in->name.len > 0 || in->id_card_number.len > 0;
+
+	if (!sent && wx_has_lookup(wx_of(i)))
 		return true;
-	if ((f->type != JSON_INT && f->type != JSON_STRING) || str_int(f->value, &n) != OK ||
-	    n < 0 || n > 255)
-		return false;
-	*ret_source = (int32_t)n;
-	return true;
-}
-
-/* consent: the version of the text that the user agreed to. */
-static bool read_consent(struct req *r, char *dst)
-{
-	struct str consent;
-
-	if (!asking_text(r, "consent", "consent", &consent))
-		return false;
-	if (consent.len >= SESSION_CONSENT_MAX ||
-	    !str_only(consent,
-		      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:"))
-		return false;
-	if (consent.len > 0)
-		memcpy(dst, consent.p, consent.len);
-	return true;
-}
-
-/* Reads what is asked for; false if it was answered already. */
-static bool read_input(struct identify *i)
-{
-	struct req *r = i->req;
-	struct str name, id;
-
-	if (!asking_text(r, "name", "name", &name) ||
-	    !asking_text(r, "id_card_number", "idCardNumber", &id)) {
-		reply_reason(r, answer_reason(ANSWER_BAD_FIELD),
-			     "name and id_card_number must be texts");
-		return false;
-	}
-	const struct reason *flaw =
-		identity_read(&r->arena, name, id, identity_today(), &i->open.id);
-	if (flaw != NULL) {
-		reply_reason(r, flaw, NULL);
-		return false;
-	}
-	if (!read_source(r, &i->source)) {
-		reply_reason(r, answer_reason(ANSWER_BAD_FIELD),
-			     "source must be a whole number from 0 to 255");
-		return false;
-	}
-	if (!read_consent(r, i->consent)) {
-		reply_reason(r, answer_reason(ANSWER_BAD_FIELD),
-			     "consent must be at most 63 of A-Z a-z 0-9 - _ . :");
-		return false;
-	}
-	return true;
-}
-
-static void fill_session(struct identify *i)
-{
-	struct session *s = &i->open.s;
-	struct str openid = i->who.openid;
-
-	session_init(s, i->who.app, &i->who.caller);
-	s->rec.source = i->source;
-	memcpy(s->rec.consent, i->consent, sizeof s->rec.consent);
-	if (openid.len == 0)
-		return;
-	memcpy(s->sealed.openid, openid.p, openid.len);
-	s->rec.openid_known = 1;
-	s->rec.openid = session_hash(wx_crypt(app_of(i->req)->wx), "openid", openid);
-}
-
-static void on_who(struct asking *a)
-{
-	struct identify *i = container_of(a, struct identify, who);
-	struct wx *wx = app_of(i->req)->wx;
-
-	if (a->why != NULL) {
-		reply_reason(i->req, a->why, a->hint);
-		return;
-	}
-	fill_session(i);
-	log_word(i->req->log, "app", a->app->appid);
-	wx_open_start(wx, &i->open, &i->req->arena, a->app, on_open);
+	const struct reason *flaw = identity_read(&i->req->arena, in->name, in->id_card_number,
+						  identity_today(), &i->id);
+	if (flaw != NULL)
+		reply_reason(i->req, flaw, NULL);
+	return flaw == NULL;
 }
 
 void identify_start(struct req *r)
@@ -154,9 +364,12 @@ void identify_start(struct req *r)
 		return;
 	}
 	i->req = r;
-	i->source = -1;
-	if (!read_input(i))
+	i->flow.def = def;
+	const char *wrong = identify_read(r, &i->in);
+	if (wrong != NULL) {
+		reply_reason(r, answer_reason(ANSWER_BAD_FIELD), wrong);
 		return;
-	if (asking_start(&i->who, r, ASKING_OPENID, on_who) == DONE)
-		on_who(&i->who);
+	}
+	if (check_identity(i) && enter(i) == DONE)
+		identify_step(i);
 }

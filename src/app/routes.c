@@ -5,6 +5,7 @@
 /* clang-format off */
 static const struct route routes[] = {
 	/* endpoint    methods and what is done before start()                 start          */
+	{ "login",     ROUTE_POST | ROUTE_PERSONAL | ROUTE_FIELDS,             login_start    },
 	{ "identify",  ROUTE_POST | ROUTE_PERSONAL | ROUTE_FIELDS,             identify_start },
 	{ "verify",    ROUTE_POST | ROUTE_PERSONAL | ROUTE_FIELDS,             verify_start   },
 	{ "session",   ROUTE_POST | ROUTE_FIELDS,                              session_start  },

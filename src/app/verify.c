@@ -1,12 +1,16 @@
 /*
  * POST /verify: did this person pass?  200 means yes, and nothing else does.
  *
- *   read the input --> WHO --> JUDGE --> reply
+ *   read the input --> WHO --> (1.0: CHECK) --> JUDGE --> (foreign: CHARGE) --> reply
  *
- * Asleep in WHO while the caller is found out, in JUDGE while WeChat is asked.
+ * A result that is none of this caller's is counted against him like a face check, lest
+ * he guess and use up what WeChat lets us ask: CHARGE; who has done so too often is
+ * refused before WeChat is asked: CHECK.  Asleep in WHO while the caller is found out,
+ * in JUDGE while WeChat is asked, elsewhere until the store answers.
  */
 #include "answer.h"
 #include "asking.h"
+#include "spending.h"
 #include "web/reply.h"
 #include "wx/judge.h"
 
@@ -16,6 +20,7 @@ struct verify {
 	struct req *req;
 	struct str verify_result, verify_id;
 	struct asking who;
+	struct wx_budget budget;
 	struct wx_judge judge;
 };
 
@@ -75,13 +80,11 @@ static const struct reason *reason_of(const struct wx_judge *j)
 	}
 }
 
-static void on_judge(struct wx_judge *j)
+static void reply_judged(struct verify *v)
 {
-	struct verify *v = container_of(j, struct verify, judge);
+	struct wx_judge *j = &v->judge;
 	struct req *r = v->req;
 
-	log_judged(r, j);
-	session_wipe(&j->s);
 	if (j->outcome == JUDGE_ASKING)
 		r->reply.retry_after = 1;
 	if (j->outcome == JUDGE_ENDED)
@@ -90,6 +93,42 @@ static void on_judge(struct wx_judge *j)
 		reply_refused(r, j);
 	else
 		answer_not_verified(r, reason_of(j), NULL, state_of(j));
+}
+
+static void on_charged(struct wx_budget *b)
+{
+	reply_judged(container_of(b, struct verify, budget));
+}
+
+static void on_judge(struct wx_judge *j)
+{
+	struct verify *v = container_of(j, struct verify, judge);
+	bool foreign = j->outcome == JUDGE_FOREIGN || j->outcome == JUDGE_REFUSED;
+
+	log_judged(v->req, j);
+	session_wipe(&j->s);
+	if (!foreign || !j->asked || wx_budget_charge(&v->budget, on_charged) == DONE)
+		reply_judged(v);
+}
+
+static void judge(struct verify *v)
+{
+	const struct asking *a = &v->who;
+
+	if (v->budget.err != OK) {
+		answer_not_verified(v->req, spending_reason(v->req, &v->budget), NULL, "none");
+		return;
+	}
+	v->judge.caller = a->caller;
+	v->judge.session = a->session;
+	v->judge.verify_result = v->verify_result;
+	v->judge.verify_id = v->verify_id;
+	wx_judge_start(app_of(v->req)->wx, &v->judge, &v->req->arena, a->app, on_judge);
+}
+
+static void on_checked(struct wx_budget *b)
+{
+	judge(container_of(b, struct verify, budget));
 }
 
 /* What this app's protocol needs; a hint when it is not there. */
@@ -123,11 +162,10 @@ static void on_who(struct asking *a)
 		answer_not_verified(r, answer_reason(ANSWER_BAD_FIELD), hint, "none");
 		return;
 	}
-	v->judge.caller = a->caller;
-	v->judge.session = a->session;
-	v->judge.verify_result = v->verify_result;
-	v->judge.verify_id = v->verify_id;
-	wx_judge_start(app_of(r)->wx, &v->judge, &r->arena, a->app, on_judge);
+	if (a->app->protocol == PROTOCOL_1_0)
+		spending_of_caller(&v->budget, a);
+	if (wx_budget_check(&v->budget, on_checked) == DONE)
+		judge(v);
 }
 
 void verify_start(struct req *r)

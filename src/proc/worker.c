@@ -24,7 +24,7 @@ struct worker {
 	struct loop *loop;
 	struct crypt *crypt;
 	struct store *store;
-	struct http *http;
+	struct http *http, *lookup;
 	struct wx *wx;
 	struct app *app;
 	struct fcgi *fcgi;
@@ -100,27 +100,53 @@ static int open_store(struct worker *w)
 	return EXIT_CONFIG;
 }
 
-static int open_http(struct worker *w)
+/* key: what it is called in the configuration, for the operator. */
+static int open_http(struct worker *w, const char *key, const char *url,
+		     const struct http_conf *conf, struct http **ret_http)
+{
+	if (http_create(w->loop, conf, ret_http) != OK) {
+		log_text(LOG_ERROR, "ca_file",
+			 "no CA certificate in %s: set %s.ca_file, or install ca-certificates",
+			 conf->ca_file == NULL ? "the system's bundle" : conf->ca_file, key);
+		return EXIT_CONFIG;
+	}
+	if (http_prepare(*ret_http, url) != OK) {
+		log_text(LOG_ERROR, "host",
+			 "%s: %s is not an address: write https://name[:port], or http:// to a "
+			 "loopback address",
+			 key, url);
+		return EXIT_CONFIG;
+	}
+	return EXIT_FINE;
+}
+
+static const char *or_none(const char *text)
+{
+	return text[0] == '\0' ? NULL : text;
+}
+
+static int open_wechat(struct worker *w)
 {
 	const struct http_conf http = {
-		.ca_file = w->conf->wechat.ca_file[0] == '\0' ? NULL : w->conf->wechat.ca_file,
+		.ca_file = or_none(w->conf->wechat.ca_file),
 		.connect_ms = w->conf->wechat.connect_ms,
 		.total_ms = w->conf->wechat.total_ms,
 	};
 
-	if (http_create(w->loop, &http, &w->http) != OK) {
-		log_text(LOG_ERROR, "ca_file",
-			 "no CA certificate in %s: set wechat.ca_file, or "
-			 "install ca-certificates",
-			 http.ca_file == NULL ? "the system's bundle" : http.ca_file);
-		return EXIT_CONFIG;
-	}
-	if (http_prepare(w->http, w->conf->wechat.host) != OK) {
-		log_text(LOG_ERROR, "host", "wechat.host is not an address: %s",
-			 w->conf->wechat.host);
-		return EXIT_CONFIG;
-	}
-	return EXIT_FINE;
+	return open_http(w, "wechat", w->conf->wechat.host, &http, &w->http);
+}
+
+/* The business's server, where the configuration names one. */
+static int open_lookup(struct worker *w)
+{
+	const struct http_conf http = {
+		.ca_file = or_none(w->conf->identity.ca_file),
+		.connect_ms = w->conf->identity.total_ms,
+		.total_ms = w->conf->identity.total_ms,
+	};
+	const char *url = w->conf->identity.lookup_url;
+
+	return url[0] == '\0' ? EXIT_FINE : open_http(w, "identity", url, &http, &w->lookup);
 }
 
 static int open_key(struct worker *w)
@@ -166,10 +192,13 @@ static int start(struct worker *w)
 	if (status == EXIT_FINE)
 		status = open_store(w);
 	if (status == EXIT_FINE)
-		status = open_http(w);
+		status = open_wechat(w);
+	if (status == EXIT_FINE)
+		status = open_lookup(w);
 	if (status != EXIT_FINE)
 		return status;
 	w->wx = wx_create(w->loop, w->http, w->store, w->crypt, w->conf);
+	wx_set_lookup(w->wx, w->lookup);
 	w->app = app_create(w->wx);
 	return open_fcgi(w);
 }
@@ -183,6 +212,7 @@ static void finish(struct worker *w)
 	signal_finish(&w->hangup);
 	app_destroy(w->app);
 	wx_destroy(w->wx);
+	http_destroy(w->lookup);
 	http_destroy(w->http);
 	store_close(w->store);
 	crypt_destroy(w->crypt);
@@ -218,7 +248,10 @@ int worker_check(const struct conf *conf)
 	fits = (access(conf->key_file, R_OK) == 0 || place_fits("key_file", conf->key_file)) &&
 	       fits;
 	w.loop = loop_create();
-	int status = open_http(&w);
+	int status = open_wechat(&w);
+	if (status == EXIT_FINE)
+		status = open_lookup(&w);
+	http_destroy(w.lookup);
 	http_destroy(w.http);
 	loop_destroy(w.loop);
 	return fits ? status : EXIT_CONFIG;

@@ -39,8 +39,7 @@ static_assert(sizeof(struct repeat_record) == 80, "repeat_record has unexpected 
 bool wx_repeat_key_fits(struct str key)
 {
 	return key.len >= REPEAT_KEY_MIN && key.len <= REPEAT_KEY_MAX &&
-	       str_only(key,
-			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
+	       str_only(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.:");
 }
 
 struct digest wx_repeat_what(struct crypt *c, const struct identity *i, int32_t source,

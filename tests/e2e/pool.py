@@ -56,6 +56,7 @@ def full_conf(sandbox, apps, folder, **changes):
         "segment": new_segment(),
         "sessions": 4096,
         "wechat": {"host": sandbox.host, "ca_file": sandbox.ca},
+        "budgets": {"caller": "0", "id": "0", "address": "0", "app": "0"},  # tests hurry
         "apps": rows,
     }
     for key, value in changes.items():

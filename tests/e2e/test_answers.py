@@ -296,7 +296,7 @@ def test_a_key_that_wechat_gives_twice_is_the_callers_newest_session_and_nobody_
     user = rig.user(PARAM10).open()
     first = user.session
     arm(rig, "getuseridkey", "set", {"fields": {"user_id_key": user.key}})
-    user.open(user.person)
+    user.open(user.person, source=1)  # the same again would not be asked for again
     assert user.session != first
     thief = rig.user(PARAM10)
     arm(rig, "getuseridkey", "set", {"fields": {"user_id_key": user.key}})

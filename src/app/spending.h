@@ -1,0 +1,20 @@
+/*
+ * spending.h - which budgets a request draws on.
+ */
+#ifndef SPENDING_H
+#define SPENDING_H
+
+#include "asking.h"
+#include "wx/budget.h"
+#include "wx/identity.h"
+
+/* Those of the one who asks: the caller, if he is known, and his address. */
+void spending_of_caller(struct wx_budget *b, const struct asking *a);
+
+/* And those of what he asks for: the ID number and the app. */
+void spending_of_check(struct wx_budget *b, const struct asking *a, const struct identity *i);
+
+/* The answer when one is used up, or the store is away; b->err is not OK. */
+const struct reason *spending_reason(struct req *r, const struct wx_budget *b);
+
+#endif
