@@ -4,15 +4,12 @@
 #ifndef WEB_PEERS_H
 #define WEB_PEERS_H
 
-#include "base/defs.h"
-#include "base/err.h"
+#include "base/net.h"
 
-#include <netinet/in.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 
 struct peers {
-	struct in6_addr *list; /* NULL: everybody may */
+	struct net_address *list; /* NULL: everybody may */
 	size_t nr;
 };
 
