@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/crypt.h"
+#include "base/net.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -68,6 +69,7 @@ struct conf {
 	const char *prefix;
 	bool accept_get;
 	bool app_field;
+	struct net_list trusted_proxies;
 	int in_flight;
 	int request_ms;
 	int idle_ms;

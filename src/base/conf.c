@@ -124,6 +124,8 @@ static const char *wanted_text(struct conf *c, const struct conf_key *k)
 	case CONF_TEXTS:
 	case CONF_PATHS:
 		return "an array of texts, [\"...\"]";
+	case CONF_NETWORKS:
+		return "an array of networks, [\"10.0.0.0/8\", \"::1\"]";
 	case CONF_BUDGET:
 		return "as \"20/day\" or \"15/minute 30/day\" (second, minute, hour, day; at most "
 		       "three), or \"0\" for any number";
@@ -219,6 +221,34 @@ static bool set_budget(struct conf_budget *to, struct str text)
 	return to->rate_nr > 0;
 }
 
+/* NULL, or what is wrong with it: the end of a sentence that begins with the text. */
+static const char *read_network(struct str text, struct network *ret)
+{
+	const char *why;
+
+	if (net_parse(text, ret, &why) != OK)
+		return why;
+	return str_ends(text, STR("/0")) ? "is everybody, who could then name any address" : NULL;
+}
+
+/* Those that are none are left out: complain_of_networks() tells of each. */
+static bool set_networks(struct conf *c, struct net_list *to, const struct json *array)
+{
+	if (array->type != JSON_ARRAY)
+		return false;
+	struct network *list = arena_alloc(&c->arena, (array->count + 1) * sizeof *list);
+	*to = (struct net_list){ .networks = list };
+	for (const struct json *j = array->first; list != NULL && j != NULL; j = j->next) {
+		if (j->type != JSON_STRING)
+			return false;
+		if (str_is(j->str, "unix:"))
+			to->unix_sockets = true;
+		else
+			to->nr += read_network(j->str, &list[to->nr]) == NULL;
+	}
+	return true;
+}
+
 /* False when the value is not what the key takes. */
 static bool set(struct conf *c, const struct conf_key *k, void *base, const struct json *j)
 {
@@ -247,6 +277,8 @@ static bool set(struct conf *c, const struct conf_key *k, void *base, const stru
 		return set_texts(c, k, to, j);
 	case CONF_BUDGET:
 		return j->type == JSON_STRING && set_budget(to, j->str);
+	case CONF_NETWORKS:
+		return set_networks(c, to, j);
 	}
 	return false;
 }
@@ -289,6 +321,20 @@ static bool is_group(const struct conf_key *keys, const char *name)
 	return false;
 }
 
+static void complain_of_networks(struct reading *r, const char *name, const struct json *array)
+{
+	struct network n;
+
+	for (const struct json *j = array->first; j != NULL; j = j->next) {
+		const char *why = str_is(j->str, "unix:") ? NULL : read_network(j->str, &n);
+		if (why != NULL)
+			conf_complain(r->conf, line_of(r->text, j->at),
+				      "\"%s\": \"%s\" %s: write an address (\"10.1.2.3\"), a "
+				      "network (\"10.0.0.0/8\", \"2001:db8::/32\") or \"unix:\"",
+				      name, j->str.p, why);
+	}
+}
+
 static void read_member(struct reading *r, const struct conf_key *keys, void *base,
 			const char *group, const struct json *j)
 {
@@ -304,6 +350,8 @@ static void read_member(struct reading *r, const struct conf_key *keys, void *ba
 				      ? "not one of its values"
 				      : json_type_name(j->type),
 			      wanted_text(c, k));
+	else if (k->type == CONF_NETWORKS)
+		complain_of_networks(r, name, j);
 }
 
 static void read_group(struct reading *r, const struct conf_key *keys, void *base,

@@ -26,6 +26,8 @@ const struct conf_key conf_keys[] = {
 	  "take names and ID numbers from query strings too; they end up in access logs" },
 	{ "app_field", CONF_BOOL, TOP(app_field), "false", 0, 0, NULL,
 	  "let a request choose its app by the field appid" },
+	{ "trusted_proxies", CONF_NETWORKS, TOP(trusted_proxies), "[]", 0, 0, NULL,
+	  "addresses and networks whose X-Forwarded-For is believed; \"unix:\": Unix sockets" },
 	{ "in_flight", CONF_INT, TOP(in_flight), "4096", 1, 4096, NULL,
 	  "requests at the same time in one worker; more are answered 503" },
 	{ "request_ms", CONF_INT, TOP(request_ms), "10000", 100, 600000, NULL,

@@ -7,14 +7,15 @@
 #include "base/conf.h"
 
 enum conf_type {
-	CONF_BOOL,   /* bool */
-	CONF_INT,    /* int, min..max */
-	CONF_TEXT,   /* const char * */
-	CONF_PATH,   /* const char *; relative paths are beside the configuration file */
-	CONF_CHOICE, /* int: index in choices */
-	CONF_TEXTS,  /* const char *const *: an array of texts */
-	CONF_PATHS,  /* the same, of paths */
-	CONF_BUDGET, /* struct conf_budget */
+	CONF_BOOL,     /* bool */
+	CONF_INT,      /* int, min..max */
+	CONF_TEXT,     /* const char * */
+	CONF_PATH,     /* const char *; relative paths are beside the configuration file */
+	CONF_CHOICE,   /* int: index in choices */
+	CONF_TEXTS,    /* const char *const *: an array of texts */
+	CONF_PATHS,    /* the same, of paths */
+	CONF_BUDGET,   /* struct conf_budget */
+	CONF_NETWORKS, /* struct net_list: an array of texts; "unix:" stands for Unix sockets */
 };
 
 struct conf_key {

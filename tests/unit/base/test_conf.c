@@ -531,6 +531,44 @@ static void a_budget_is_a_list_of_rates(void **state)
 	}
 }
 
+static void trusted_proxies_are_networks_and_unix_sockets(void **state)
+{
+	static const struct {
+		const char *entry, *wanted;
+	} wrong[] = {
+		{ "10.1.2.3/8", "\"10.1.2.3/8\" has bits behind its prefix that are not 0: write" },
+		{ "proxy.example", "\"proxy.example\" is neither an address nor a network: write" },
+		{ "unix:/run/x.sock",
+		  "write an address (\"10.1.2.3\"), a network (\"10.0.0.0/8\"" },
+		{ "10.0.0.0/33", "has no prefix from /0 to /32" },
+		{ "0.0.0.0/0", "is everybody, who could then name any address" },
+		{ "::/0", "is everybody" },
+		{ "", "is neither an address nor a network" },
+	};
+	char text[256];
+
+	(void)state;
+	assert_int_equal(load("{ " APPS " }"), OK);
+	assert_int_equal(conf->trusted_proxies.nr, 0);
+	assert_false(conf->trusted_proxies.unix_sockets);
+	assert_int_equal(
+		load("{ \"trusted_proxies\": [ \"10.0.0.0/8\", \"unix:\", \"::1\" ], " APPS " }"),
+		OK);
+	assert_int_equal(conf->trusted_proxies.nr, 2);
+	assert_true(conf->trusted_proxies.unix_sockets);
+	assert_int_equal(conf->trusted_proxies.networks[0].prefix, 96 + 8);
+	assert_int_equal(conf->trusted_proxies.networks[1].prefix, 128);
+	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+		snprintf(text, sizeof text,
+			 "{ \"trusted_proxies\": [ \"::1\",\n\"%s\" ], " APPS " }", wrong[i].entry);
+		assert_complaint(text, 2, wrong[i].wanted);
+	}
+	assert_complaint("{ \"trusted_proxies\": \"::1\", " APPS " }", 1,
+			 "is a text: write an array of networks");
+	assert_complaint("{ \"trusted_proxies\": [ 7 ], " APPS " }", 1,
+			 "write an array of networks");
+}
+
 static void the_example_shows_every_key_at_its_default(void **state)
 {
 	static char text[65536];
@@ -732,6 +770,7 @@ int main(void)
 		TEST(a_file_that_cannot_be_read_is_told),
 		TEST(no_bytes_of_a_good_file_can_be_changed_to_a_crash),
 		TEST(a_budget_is_a_list_of_rates),
+		TEST(trusted_proxies_are_networks_and_unix_sockets),
 		TEST(the_example_shows_every_key_at_its_default),
 		TEST(every_row_of_the_tables_is_whole),
 		TEST(what_is_loaded_equals_the_table),
