@@ -8,11 +8,14 @@
 /*
  * What a decision rests on.  nginx and h2o send a repeated header as two
  * parameters, and a variable set twice in a configuration twice: of these, one
- * might be the client's.
+ * might be the client's.  HTTP_X_FORWARDED_FOR is not among them: where no proxy is
+ * trusted nothing rests on it, and an honest client whose own network has two proxies
+ * may send two.  Where one is, address.c refuses the second.
  */
 static const char *const decisive[] = {
-	"REQUEST_METHOD", "SCRIPT_NAME", "PATH_INFO",   "QUERY_STRING",       "CONTENT_TYPE",
-	"CONTENT_LENGTH", "REMOTE_ADDR", "REMOTE_USER", "HTTP_AUTHORIZATION",
+	"REQUEST_METHOD",     "SCRIPT_NAME",          "PATH_INFO",   "QUERY_STRING",
+	"CONTENT_TYPE",       "CONTENT_LENGTH",       "REMOTE_ADDR", "REMOTE_USER",
+	"HTTP_AUTHORIZATION", "HTTP_IDEMPOTENCY_KEY",
 };
 static const struct str decisive_prefixes[] = { { "BENREN_", 7 }, { "HTTP_X_BENREN_", 14 } };
 
