@@ -56,7 +56,17 @@ static enum wx_class final_class(enum wx_class class)
 	}
 }
 
-void answer_ended(struct req *r, const struct conf_app *app, const struct session *s)
+void answer_open(struct req *r, enum session_state state)
+{
+	bool expired = state == SESSION_EXPIRED;
+
+	answer_not_verified(
+		r, expired ? answer_reason(ANSWER_EXPIRED) : wx_class_reason(CLASS_PENDING), NULL,
+		session_state_name(state));
+}
+
+struct json_out *answer_begin_ended(struct req *r, const struct conf_app *app,
+				    const struct session *s)
 {
 	bool passed = s->rec.state == SESSION_PASSED;
 	const struct wx_code *code = wx_code(result_family(s), s->rec.code);
@@ -73,5 +83,11 @@ void answer_ended(struct req *r, const struct conf_app *app, const struct sessio
 		json_put_int(o, "source", s->rec.source);
 	if (app->reveal_codes)
 		reply_put_int(r, "wechat_code", "wechatCode", s->rec.code);
+	return o;
+}
+
+void answer_ended(struct req *r, const struct conf_app *app, const struct session *s)
+{
+	answer_begin_ended(r, app, s);
 	reply_send(r);
 }

@@ -15,6 +15,7 @@
 /*        id                 status  word                  for the user: zh, en */
 #define ANSWER_LIST(X)                                                                    \
 	X(ANSWER_NOT_LOGGED_IN, 401, "not_logged_in", "请先登录", "Please log in first.") \
+	X(ANSWER_NOT_SIGNED, 401, "not_signed", "请求签名有误", "The signature is not right.")    \
 	X(ANSWER_NO_SESSION, 404, "no_session", "核验不存在，请重新发起",                 \
 	  "There is no such face check, please start again.")                             \
 	X(ANSWER_ASKING, 409, "in_progress", "正在确认结果，请稍候",                      \
@@ -39,11 +40,18 @@ const struct reason *answer_reason(enum answer id);
 void answer_not_verified(struct req *r, const struct reason *why, const char *hint,
 			 const char *state);
 
+/* A session that has not ended: 202, or 410 when its time is over. */
+void answer_open(struct req *r, enum session_state state);
+
 /*
  * A session that has ended: 200 if it passed, 403 if not.  With `reveal_codes` the
  * client also gets WeChat's number and the text of its row.
  */
 void answer_ended(struct req *r, const struct conf_app *app, const struct session *s);
+
+/* The same, left open for more members; then reply_send(). */
+struct json_out *answer_begin_ended(struct req *r, const struct conf_app *app,
+				    const struct session *s);
 
 /* The user's text of a row, in the request's language. */
 const char *answer_text(const struct req *r, const char *zh, const char *en);

@@ -21,6 +21,7 @@ static inline struct app *app_of(const struct req *r)
 void login_start(struct req *r);
 void identify_start(struct req *r);
 void verify_start(struct req *r);
+void result_start(struct req *r);
 void session_start(struct req *r);
 void cancel_start(struct req *r);
 void health_start(struct req *r);

@@ -29,6 +29,21 @@ bool asking_text(struct req *r, const char *snake, const char *camel, struct str
 	return true;
 }
 
+bool asking_source(struct req *r, int32_t *ret_source)
+{
+	const struct field *f = req_field(r, "source", "source");
+	int64_t n;
+
+	*ret_source = -1;
+	if (f == NULL)
+		return true;
+	if ((f->type != JSON_INT && f->type != JSON_STRING) || str_int(f->value, &n) != OK ||
+	    n < 0 || n > 255)
+		return false;
+	*ret_source = (int32_t)n;
+	return true;
+}
+
 static void set_caller(struct asking *a, const char *kind, struct str name)
 {
 	a->known = name.len > 0;
@@ -293,6 +308,9 @@ enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 	if (!read_session(a))
 		return refuse(a, answer_reason(ANSWER_NO_SESSION),
 			      "session must be the text that /identify answered");
+	if (req_client(r, &wx_conf(app_of(r)->wx)->trusted_proxies, &a->client) != OK)
+		return refuse(a, web_reason(REASON_BAD_REQUEST),
+			      "X-Forwarded-For was sent twice: the proxy must make one of them");
 	struct str token = read_token(a);
 	a->token_sent = token.len > 0;
 	if (!wx_ticket_plausible(token))

@@ -13,6 +13,7 @@
 
 #include "app_local.h"
 #include "base/reason.h"
+#include "web/address.h"
 #include "wx/find.h"
 #include "wx/login.h"
 #include "wx/ticket.h"
@@ -37,6 +38,7 @@ struct asking {
 	struct str name;    /* what caller is a hash of: openid or user; may be empty */
 	struct str openid;  /* empty if nobody told us; in the arena */
 	struct str session; /* the named session's id, from body or header */
+	struct client client;
 
 	void (*done)(struct asking *);
 	bool token_sent;
@@ -51,5 +53,8 @@ enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 
 /* The value of a field that must be a text; empty if it was not sent (ret true). */
 bool asking_text(struct req *r, const char *snake, const char *camel, struct str *ret_value);
+
+/* The field source: 0-255, what the check is for; -1 if it was not sent. */
+bool asking_source(struct req *r, int32_t *ret_source);
 
 #endif

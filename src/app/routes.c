@@ -10,6 +10,7 @@ static const struct route routes[] = {
 	{ "verify",    ROUTE_POST | ROUTE_PERSONAL | ROUTE_FIELDS,             verify_start   },
 	{ "session",   ROUTE_POST | ROUTE_FIELDS,                              session_start  },
 	{ "cancel",    ROUTE_POST | ROUTE_FIELDS,                              cancel_start   },
+	{ "result",    ROUTE_POST | ROUTE_FIELDS,                              result_start   },
 	{ "health",    ROUTE_GET,                                              health_start   },
 	{ "ready",     ROUTE_GET,                                              ready_start    },
 	{ NULL, 0, NULL },

@@ -21,16 +21,6 @@ struct lookup {
 	struct wx_find find;
 };
 
-static void reply_open(struct lookup *l, enum session_state state)
-{
-	struct req *r = l->req;
-	bool expired = state == SESSION_EXPIRED;
-
-	answer_not_verified(
-		r, expired ? answer_reason(ANSWER_EXPIRED) : wx_class_reason(CLASS_PENDING), NULL,
-		session_state_name(state));
-}
-
 /* The phone knows its own number already, so its text may be told. */
 static void reply_cancelled(struct lookup *l)
 {
@@ -63,7 +53,7 @@ static void reply_found(struct lookup *l)
 		answer_not_verified(r, answer_reason(ANSWER_ASKING), NULL,
 				    session_state_name(f->state));
 	} else {
-		reply_open(l, f->state);
+		answer_open(r, f->state);
 	}
 }
 

@@ -6,14 +6,13 @@ void spending_of_caller(struct wx_budget *b, const struct asking *a)
 	struct wx *wx = app_of(a->req)->wx;
 	const struct conf *conf = wx_conf(wx);
 	struct str appid = str_of(a->app->appid);
-	struct str address = req_param(a->req, "REMOTE_ADDR");
 
 	wx_budget_init(wx, b);
 	if (a->known)
 		wx_budget_add(b, "caller", &conf->budgets.caller,
 			      (const struct str[]){ appid, digest_str(&a->caller) }, 2);
-	wx_budget_add(b, "address", &conf->budgets.address, (const struct str[]){ appid, address },
-		      2);
+	wx_budget_add(b, "address", &conf->budgets.address,
+		      (const struct str[]){ appid, client_str(&a->client) }, 2);
 }
 
 void spending_of_check(struct wx_budget *b, const struct asking *a, const struct identity *i)

@@ -1,5 +1,6 @@
 /* Finding a session, and ending it when the phone says that nothing will come. */
 #include "wx/find.h"
+#include "keys.h"
 
 static bool mine(const struct wx_find *f)
 {
@@ -38,7 +39,7 @@ static void on_put(struct store_op *op)
 	f->done(f);
 }
 
-static enum progress take(struct wx_find *f)
+static enum progress on_session(struct wx_find *f)
 {
 	f->err = f->op.err;
 	if (f->err == OK && (session_unpack(wx_crypt(f->wx), &f->op, &f->s) != OK || !mine(f)))
@@ -60,17 +61,58 @@ static void on_get(struct store_op *op)
 {
 	struct wx_find *f = container_of(op, struct wx_find, op);
 
-	if (take(f) == DONE)
+	if (on_session(f) == DONE)
 		f->done(f);
+}
+
+static enum progress get_session(struct wx_find *f, struct digest key)
+{
+	f->op.kind = STORE_SESSION;
+	f->op.key = key;
+	if (store_get(wx_store(f->wx), &f->op, on_get) == WAIT)
+		return WAIT;
+	return on_session(f);
+}
+
+static enum progress on_index(struct wx_find *f)
+{
+	struct digest session, caller;
+
+	f->err = f->op.err;
+	if (f->err == OK && index_read(&f->op, &session, &caller) != OK)
+		f->err = ERR_SYSTEM;
+	return f->err == OK ? get_session(f, session) : DONE;
+}
+
+static void on_get_index(struct store_op *op)
+{
+	struct wx_find *f = container_of(op, struct wx_find, op);
+
+	if (on_index(f) == DONE)
+		f->done(f);
+}
+
+struct digest wx_latest_key(struct crypt *c, const struct conf_app *app,
+			    const struct digest *caller, int32_t source)
+{
+	const struct str texts[] = {
+		str_of(app->appid),
+		digest_str(caller),
+		{ (const char *)&source, sizeof source },
+	};
+
+	return crypt_hmac(c, "latest", texts, ARRAY_LEN(texts));
 }
 
 enum progress wx_find(struct wx *wx, struct wx_find *f, void (*done)(struct wx_find *))
 {
 	f->wx = wx;
 	f->done = done;
-	f->op.kind = STORE_SESSION;
-	f->op.key = session_store_key(wx_crypt(wx), f->id);
-	if (store_get(wx_store(wx), &f->op, on_get) == WAIT)
+	if (f->latest == NULL)
+		return get_session(f, session_store_key(wx_crypt(wx), f->id));
+	f->op.kind = STORE_KEY;
+	f->op.key = *f->latest;
+	if (store_get(wx_store(wx), &f->op, on_get_index) == WAIT)
 		return WAIT;
-	return take(f);
+	return on_index(f);
 }
