@@ -9,6 +9,7 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include "base/crypt.h"
 #include "base/json_out.h"
 #include "base/str.h"
 
@@ -42,9 +43,18 @@ void log_word(struct log_line *l, const char *key, const char *word);
 void log_int(struct log_line *l, const char *key, int64_t n);
 void log_bool(struct log_line *l, const char *key, bool value);
 
+/* A keyed hash, in lower hex. */
+void log_digest(struct log_line *l, const char *key, const struct digest *digest);
+
 /* A text from outside that is no secret (WeChat's rid, a path): cut, controls replaced. */
 void log_outside(struct log_line *l, const char *key, struct str text);
 void log_end(struct log_line *l);
+
+/*
+ * Begins a line that has the time and nothing else, for a file that is not the log:
+ * whoever keeps that one (base/audit.h) also ends the line, by its `out`.
+ */
+void log_begin_other(struct log_line *l);
 
 /* A whole line with one message for a human. */
 void log_text(enum log_level level, const char *event, const char *format, ...) PRINTF_LIKE(3, 4);

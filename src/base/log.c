@@ -89,14 +89,20 @@ static void put_time(struct json_out *o)
 	json_put_str(o, "time", (struct str){ text, len });
 }
 
-void log_begin(struct log_line *l, enum log_level level, const char *event)
+void log_begin_other(struct log_line *l)
 {
-	*l = (struct log_line){ .wanted = level >= out.least };
-	if (!l->wanted)
-		return;
+	*l = (struct log_line){ .wanted = true };
 	json_out_init(&l->out);
 	json_open_object(&l->out, NULL);
 	put_time(&l->out);
+}
+
+void log_begin(struct log_line *l, enum log_level level, const char *event)
+{
+	*l = (struct log_line){ .wanted = false };
+	if (level < out.least)
+		return;
+	log_begin_other(l);
 	log_word(l, "level", level_names[level]);
 	log_word(l, "event", event);
 	log_int(l, "pid", getpid());
@@ -120,6 +126,14 @@ void log_bool(struct log_line *l, const char *key, bool value)
 {
 	if (l->wanted)
 		json_put_bool(&l->out, key, value);
+}
+
+void log_digest(struct log_line *l, const char *key, const struct digest *digest)
+{
+	char hex[2 * DIGEST_SIZE + 1];
+
+	str_hex(hex, digest->b, sizeof digest->b);
+	log_word(l, key, hex);
 }
 
 /* Bytes that are not printable ASCII or well-formed UTF-8 become '?'. */

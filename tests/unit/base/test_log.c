@@ -98,6 +98,7 @@ static void a_line_has_time_level_event_and_pid(void **state)
 	log_word(&l, "word", "x");
 	log_int(&l, "n", -7);
 	log_bool(&l, "b", true);
+	log_digest(&l, "d", &(struct digest){ { 0xAB, 1 } });
 	log_end(&l);
 	const struct json *root = line(0);
 	assert_string_equal(member(root, "level"), "warn");
@@ -105,6 +106,8 @@ static void a_line_has_time_level_event_and_pid(void **state)
 	assert_int_equal(json_get_type(root, "pid", JSON_INT)->num, getpid());
 	assert_int_equal(json_get_type(root, "n", JSON_INT)->num, -7);
 	assert_int_equal(json_get_type(root, "b", JSON_BOOL)->num, 1);
+	assert_int_equal(strlen(member(root, "d")), 64);
+	assert_int_equal(strncmp(member(root, "d"), "ab01000", 7), 0);
 	assert_null(json_get(root, "sandbox"));
 	const char *time = member(root, "time"); /* 2026-11-21T04:13:00.123Z */
 	assert_int_equal(strlen(time), 24);
