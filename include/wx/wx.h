@@ -4,6 +4,7 @@
 #ifndef WX_WX_H
 #define WX_WX_H
 
+#include "base/audit.h"
 #include "base/conf.h"
 #include "base/crypt.h"
 #include "io/http.h"
@@ -22,6 +23,12 @@ void wx_destroy(struct wx *wx);
 /* Where identity.lookup_url is asked; NULL (the default): nobody is.  Stays the caller's. */
 void wx_set_lookup(struct wx *wx, struct http *lookup);
 bool wx_has_lookup(const struct wx *wx);
+
+/*
+ * Where verdicts are written down before they count; NULL, as at first: nowhere.
+ * wx_conf()->audit.required says what becomes of one that cannot be.
+ */
+void wx_set_audit(struct wx *wx, struct audit *a);
 
 struct crypt *wx_crypt(struct wx *wx);
 struct store *wx_store(struct wx *wx);

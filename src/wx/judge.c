@@ -13,6 +13,7 @@ static void judge_step(struct judge_flow *f)
 	do {
 		flow_move(&f->flow, m->leave(f));
 		if (f->flow.state == m->ended) {
+			judge_audit_end(f);
 			f->op->done(f->op); /* the arena goes: touch nothing after this */
 			return;
 		}

@@ -24,6 +24,7 @@ struct judge_flow {
 	struct wx_answer answer;
 	struct digest key; /* where the session stands; zero: not known yet */
 	bool key_known;
+	bool audited; /* its verdict stands in the audit file */
 
 	/* 1.0 */
 	struct digest claim_key;
@@ -68,6 +69,19 @@ void judge_read(struct judge_flow *f);
 
 /* Writes the verdict into op->s: its state and why. */
 void judge_settle(struct judge_flow *f, enum session_state to);
+
+/*
+ * Writes the verdict that is about to end op->s into the audit file: before it is
+ * settled, so that nobody passes of whom no line says so.  False: it could not be
+ * written and has to be; then the outcome is set, and nothing may be settled.
+ */
+bool judge_audit_verdict(struct judge_flow *f) MUST_CHECK;
+
+/* A result that is not the caller's was refused; that stands, written down or not. */
+void judge_audit_refused(struct judge_flow *f);
+
+/* After all: takes back the line of a verdict that was not settled. */
+void judge_audit_end(struct judge_flow *f);
 
 /* Sets how it comes out; judge_undecided() for a store that did not do its part. */
 void judge_outcome(struct judge_flow *f, enum judge_outcome outcome, enum wx_class class,

@@ -10,7 +10,9 @@
  * NAMED only when the client names its session too.  LOOK reads the claim: made
  * before, it answers (REPLAY); else CLAIM makes it.  NOTE keeps in the claim what
  * came of it; RELEASE gives it up, so that the same verify_result may be asked
- * about again.  Asleep in ASK until WeChat answers, elsewhere until the store does.
+ * about again.  A verdict is in the audit file before SETTLE writes it into the
+ * session; if it has to be and cannot, RELEASE.  Asleep in ASK until WeChat answers, elsewhere
+ * until the store does.
  */
 #include "judge_flow.h"
 
@@ -218,6 +220,7 @@ static unsigned foreign(struct judge_flow *f, const char *word)
 	f->op->s = (struct session){ .version = 0 };
 	f->op->named = false;
 	judge_outcome(f, JUDGE_FOREIGN, CLASS_START_AGAIN, word);
+	judge_audit_refused(f);
 	return NOTE;
 }
 
@@ -234,6 +237,7 @@ static unsigned on_index(struct judge_flow *f)
 		return RELEASE; /* the wrong session was named: that is not the result's fault */
 	}
 	f->key = found;
+	f->key_known = true;
 	return BIND;
 }
 
@@ -245,6 +249,8 @@ static unsigned judge(struct judge_flow *f)
 	op->s.rec.attempts++;
 	if (op->verdict.kind == VERDICT_PENDING || op->verdict.kind == VERDICT_NONE)
 		return without_session(f);
+	if (!judge_audit_verdict(f))
+		return RELEASE;
 	op->outcome = JUDGE_ENDED;
 	judge_settle(f, op->verdict.kind == VERDICT_PASSED ? SESSION_PASSED : SESSION_FAILED);
 	return SETTLE;

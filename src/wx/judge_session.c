@@ -5,8 +5,10 @@
  *               ^        |
  *               +--------+  somebody else changed it first: look again
  *
- * INDEX only when it is named by WeChat's verify_id.  Asleep in ASK until WeChat
- * answers, elsewhere until the store does.  From FIND any end is possible.
+ * INDEX only when it is named by WeChat's verify_id.  A verdict is in the audit file
+ * before SETTLE writes it into the session; if it has to be and cannot, SETTLE only
+ * gives the lease back.  Asleep in ASK until WeChat answers, elsewhere until the store
+ * does.  From FIND any end is possible.
  */
 #include "judge_flow.h"
 
@@ -64,11 +66,10 @@ static unsigned on_find(struct judge_flow *f)
 	return LEASE;
 }
 
-static unsigned on_answer(struct judge_flow *f)
+/* What WeChat said, as a verdict. */
+static void read_verdict(struct judge_flow *f)
 {
 	struct wx_judge *op = f->op;
-	enum judge_outcome outcome = JUDGE_ENDED;
-	enum session_state to = SESSION_OPENED;
 
 	if (f->call.err == OK) {
 		judge_read(f);
@@ -79,21 +80,30 @@ static unsigned on_answer(struct judge_flow *f)
 		op->errcode = f->call.errcode;
 		wx_call_finish(&f->call);
 	}
+}
+
+/* Whatever it is, the lease has to go: a session that has not ended is opened again. */
+static unsigned on_answer(struct judge_flow *f)
+{
+	struct wx_judge *op = f->op;
+	enum session_state to = SESSION_OPENED;
+
+	read_verdict(f);
 	switch (op->verdict.kind) {
 	case VERDICT_PASSED:
-		to = SESSION_PASSED;
-		break;
 	case VERDICT_FAILED:
-		to = SESSION_FAILED;
+		if (!judge_audit_verdict(f))
+			break;
+		op->outcome = JUDGE_ENDED;
+		to = op->verdict.kind == VERDICT_PASSED ? SESSION_PASSED : SESSION_FAILED;
 		break;
 	case VERDICT_PENDING:
-		outcome = JUDGE_PENDING;
+		op->outcome = JUDGE_PENDING;
 		break;
 	case VERDICT_NONE:
-		outcome = JUDGE_UNDECIDED;
+		op->outcome = JUDGE_UNDECIDED;
 		break;
 	}
-	op->outcome = outcome;
 	judge_settle(f, to);
 	return SETTLE;
 }
@@ -104,7 +114,8 @@ static unsigned on_index(struct judge_flow *f)
 
 	if (judge_store_away(f))
 		return ENDED;
-	if (f->store.err == OK && index_read(&f->store, &f->key, &caller) == OK)
+	f->key_known = f->store.err == OK && index_read(&f->store, &f->key, &caller) == OK;
+	if (f->key_known)
 		return FIND;
 	judge_outcome(f, JUDGE_UNKNOWN, CLASS_START_AGAIN, "no_session");
 	return ENDED;

@@ -40,6 +40,11 @@ bool wx_has_lookup(const struct wx *wx)
 	return wx->lookup != NULL;
 }
 
+void wx_set_audit(struct wx *wx, struct audit *a)
+{
+	wx->audit = a;
+}
+
 struct crypt *wx_crypt(struct wx *wx)
 {
 	return wx->crypt;

@@ -17,6 +17,12 @@ struct breaker {
 	bool trying;
 };
 
+/* Lines that the audit file did not take; said when it begins and ends, and once a minute. */
+struct audit_trouble {
+	uint64_t refused; /* since it began; 0: all is well */
+	int64_t say_again;
+};
+
 struct token;
 
 struct wx {
@@ -27,6 +33,8 @@ struct wx {
 	struct crypt *crypt;
 	const struct conf *conf;
 	struct breaker breaker;
+	struct audit *audit; /* NULL: none */
+	struct audit_trouble audit_trouble;
 	struct token **tokens; /* one an app, in the order of conf->apps */
 	unsigned *in_flight;   /* calls under way, likewise */
 };

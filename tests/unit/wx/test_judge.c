@@ -3,7 +3,8 @@
  * WeChat said so about this session.
  *
  * The invariant is checked behind every test: each session in the store that has
- * PASSED is one for which `may_pass` was called.
+ * PASSED is one for which `may_pass` was called, and one whose line stands in the
+ * audit file; and that file is whole and holds nothing personal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,10 +13,16 @@
 
 #include <cmocka.h>
 
+#include "base/audit.h"
+#include "base/log.h"
 #include "fake_net.h"
 #include "keys.h"
 #include "wx/find.h"
 #include "wx/judge.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #define ANOTHER "oUser-0000000000000000000002"
 #define RESULT  "verify-result-1"
@@ -39,10 +46,23 @@ static struct person people[8];
 static size_t person_nr;
 static char answer_text[8][1000];
 
+static char audit_file[] = "/tmp/benren-judge-XXXXXX";
+static struct audit *audit;
+static char audit_text[256 * 1024];
+
 static int start_done(void **state)
 {
+	const char *why;
+
 	(void)state;
 	fake_start(false);
+	int fd = mkstemp(audit_file);
+	assert_true(fd >= 0);
+	close(fd);
+	fake_conf.audit.file = audit_file;
+	fake_conf.audit.required = true;
+	assert_int_equal(audit_open(audit_file, keys, false, &audit, &why), OK);
+	wx_set_audit(wx, audit);
 	memset(people, 0, sizeof people);
 	person_nr = 0;
 	return 0;
@@ -69,17 +89,101 @@ static enum session_state state_of(const struct person *p)
 	return load(p, &s) ? (enum session_state)s.rec.state : SESSION_EXPIRED;
 }
 
+static struct wx *audited_worker(void)
+{
+	struct wx *other = another_worker();
+
+	wx_set_audit(other, audit);
+	return other;
+}
+
+/* What the audit file holds now. */
+static const char *audited(void)
+{
+	int fd = open(audit_file, O_RDONLY);
+	ssize_t n = read(fd, audit_text, sizeof audit_text - 1);
+
+	assert_true(fd >= 0 && n >= 0 && n < (ssize_t)sizeof audit_text - 1);
+	close(fd);
+	audit_text[n] = '\0';
+	return audit_text;
+}
+
+/* How many of its lines hold all three of these. */
+static unsigned lines_with(const char *one, const char *two, const char *three)
+{
+	unsigned n = 0;
+	char *rest;
+
+	(void)audited();
+	for (char *l = strtok_r(audit_text, "\n", &rest); l != NULL;
+	     l = strtok_r(NULL, "\n", &rest))
+		n += strstr(l, one) != NULL && strstr(l, two) != NULL && strstr(l, three) != NULL;
+	return n;
+}
+
+static const char *hex_of(const struct digest *d)
+{
+	static char hex[2 * DIGEST_SIZE + 1];
+
+	str_hex(hex, d->b, sizeof d->b);
+	return hex;
+}
+
+#define PASSED_LINE  "\"event\":\"verdict\",", "\"verdict\":\"passed\""
+#define FAILED_LINE  "\"event\":\"verdict\",", "\"verdict\":\"failed\""
+#define REFUSED_LINE "\"event\":\"refused\","
+
+static bool audit_sound(void)
+{
+	struct audit_report r;
+	const char *personal[] = { PERSON_NAME, PERSON_ID, "oUser-", "user-id-key",
+				   "verify-result" };
+
+	if (audit_verify(audit_file, keys, &r) != OK || r.wrong != 0 || r.torn != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(personal); i++)
+		if (strstr(audited(), personal[i]) != NULL)
+			return false;
+	for (size_t i = 0; i < person_nr; i++)
+		if (strstr(audited(), people[i].id) != NULL)
+			return false;
+	return true;
+}
+
+/* Said to have passed, and that not taken back. */
+static bool said_to_pass(const struct person *p)
+{
+	const char *where = hex_of(&p->where);
+
+	return lines_with(PASSED_LINE, where) > lines_with("\"unsettled\"", where, "");
+}
+
 static int stop(void **state)
 {
 	int wrong = 0;
 
 	(void)state;
 	run_for(5, NULL);
-	for (size_t i = 0; i < person_nr; i++)
-		if (state_of(&people[i]) == SESSION_PASSED && !people[i].may_pass) {
+	for (size_t i = 0; i < person_nr; i++) {
+		if (state_of(&people[i]) != SESSION_PASSED)
+			continue;
+		if (!people[i].may_pass) {
 			print_error("session %zu passed and WeChat did not say so\n", i);
 			wrong = 1;
 		}
+		if (fake_conf.audit.required && !said_to_pass(&people[i])) {
+			print_error("session %zu passed and no line says so\n", i);
+			wrong = 1;
+		}
+	}
+	if (!audit_sound()) {
+		print_error("the audit file is not as it should be\n%s", audited());
+		wrong = 1;
+	}
+	audit_close(audit);
+	unlink(audit_file);
+	memset(audit_file + sizeof audit_file - 7, 'X', 6);
 	fake_stop();
 	return wrong;
 }
@@ -275,7 +379,7 @@ static void many_at_once_make_one_call(void **state)
 {
 	static struct try tries[64];
 	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
-	struct wx *workers[4] = { wx, another_worker(), another_worker(), another_worker() };
+	struct wx *workers[4] = { wx, audited_worker(), audited_worker(), audited_worker() };
 	unsigned ended = 0, asking = 0;
 
 	(void)state;
@@ -774,7 +878,7 @@ static void many_at_once_hold_one_lease(void **state)
 {
 	static struct try tries[64];
 	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
-	struct wx *workers[4] = { wx, another_worker(), another_worker(), another_worker() };
+	struct wx *workers[4] = { wx, audited_worker(), audited_worker(), audited_worker() };
 	unsigned ended = 0;
 
 	(void)state;
@@ -907,6 +1011,318 @@ static void nor_in_2_0_when_the_answer_is_no(void **state)
 	sweep(PROTOCOL_2_0, "{\"errcode\":0,\"verify_ret\":10004}", NULL);
 }
 
+/* --- the audit file ---------------------------------------------------------------------- */
+
+static void a_verdict_is_a_line_with_everything_but_who_it_was(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct session s;
+	struct try t;
+
+	(void)state;
+	assert_true(load(a, &s));
+	s.rec.source = 7;
+	strcpy(s.rec.consent, "terms-2026.1");
+	write_session(a, &s);
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->where)), 1);
+	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->caller)), 1);
+	assert_int_equal(
+		lines_with("\"app\":\"wx0000000000000001\",\"protocol\":\"1.0\",\"caller\":\"",
+			   "\"verdict\":\"passed\",\"source\":7,\"consent\":\"terms-2026.1\",",
+			   "\"reason\":\"passed\",\"code\":0,\"prev\":\"0000"),
+		1);
+	answer_next(QUERY_2, OK, 0,
+		    "{\"errcode\":0,\"errmsg\":\"rid: 6a1f0c22-0d5b7a31-7f1c22e9\","
+		    "\"verify_ret\":10004}");
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	assert_int_equal(lines_with(FAILED_LINE, hex_of(&b->where)), 1);
+	assert_int_equal(
+		lines_with("\"app\":\"wx0000000000000002\",\"protocol\":\"2.0\",",
+			   "\"verdict\":\"failed\",\"reason\":\"face_mismatch\",\"code\":10004,",
+			   "\"rid\":\"6a1f0c22-0d5b7a31-7f1c22e9\",\"prev\":\""),
+		1);
+	assert_int_equal(lines_with("", "", ""), 2);
+	/* The same again is no second verdict. */
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	assert_int_equal(lines_with("", "", ""), 2);
+}
+
+static void a_refusal_by_a_binding_check_is_a_line(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_1_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, info("never-issued", USER_OPENID, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, "result-1"), JUDGE_FOREIGN);
+	assert_int_equal(lines_with(REFUSED_LINE, "\"reason\":\"unknown_key\"", hex_of(&a->caller)),
+			 1);
+	answer_next(QUERY_1, OK, 0, info(b->key, ANOTHER, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, "result-2"), JUDGE_FOREIGN);
+	assert_int_equal(
+		lines_with(REFUSED_LINE, "\"reason\":\"other_caller\"", hex_of(&a->caller)), 1);
+	assert_int_equal(lines_with(REFUSED_LINE, "\"reason\":\"other_caller\"", hex_of(&b->where)),
+			 1);
+	answer_next(QUERY_1, OK, 0, info(b->key, ANOTHER, PERSON_NAME, 0));
+	t = (struct try){ .judge = { .session = str_of(a->id) } };
+	judge_start(&t, wx, PROTOCOL_1_0, a, "result-3");
+	assert_int_equal(judge_end(&t), JUDGE_FOREIGN);
+	assert_int_equal(
+		lines_with(REFUSED_LINE, "\"reason\":\"other_session\"", hex_of(&a->where)), 1);
+	answer_next(QUERY_1, OK, 0, info(a->key, USER_OPENID, "李四", 0));
+	assert_int_equal(judge1(&t, a, "result-4"), JUDGE_ENDED);
+	assert_int_equal(lines_with(FAILED_LINE, "\"reason\":\"other_name\""), 1);
+	assert_int_equal(lines_with("", "", ""), 4);
+}
+
+static void what_ends_nothing_is_no_line(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 10005));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_PENDING);
+	answer_next(QUERY_1, OK, 0, "{\"errcode\":84002}");
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_REFUSED);
+	answer_next(QUERY_2, OK, 0, PENDING);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_PENDING);
+	answer_next(QUERY_2, OK, 0, "{}");
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_UNDECIDED);
+	assert_int_equal(judge2(&t, b, a->id), JUDGE_UNKNOWN);
+	assert_string_equal(audited(), "");
+}
+
+/* Called before each write: no session may pass whose line is not there yet. */
+static enum err line_comes_first(enum verb verb, struct store_op *op)
+{
+	struct session s;
+
+	if (verb != PUT || op->kind != STORE_SESSION || session_unpack(keys, op, &s) != OK)
+		return OK;
+	if (s.rec.state == SESSION_PASSED)
+		assert_int_equal(lines_with(PASSED_LINE, hex_of(&op->key)), 1);
+	if (s.rec.state == SESSION_FAILED)
+		assert_int_equal(lines_with(FAILED_LINE, hex_of(&op->key)), 1);
+	return OK;
+}
+
+static void the_line_is_written_before_the_session_ends(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER),
+		      *c = person(PROTOCOL_1_0, USER_OPENID), *d = person(PROTOCOL_2_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	fake_store.meddle = line_comes_first;
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, "result-1"), JUDGE_ENDED);
+	answer_next(QUERY_1, OK, 0, info(c->key, USER_OPENID, PERSON_NAME, 10004));
+	assert_int_equal(judge1(&t, c, "result-2"), JUDGE_ENDED);
+	b->may_pass = true;
+	answer_next(QUERY_2, OK, 0, YES);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	answer_next(QUERY_2, OK, 0, "{\"errcode\":0,\"verify_ret\":10004}");
+	assert_int_equal(judge2(&t, d, d->id), JUDGE_ENDED);
+	assert_int_equal(lines_with("", "", ""), 4);
+}
+
+static void a_verdict_that_is_not_settled_is_taken_back(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = passes(a);
+	fail_verb = PUT, fail_kind = STORE_SESSION, fail_skip = 0, fail_with = ERR_BUSY;
+	fake_store.meddle = fail_matching;
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_UNDECIDED);
+	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->where)), 1);
+	assert_int_equal(
+		lines_with("\"unsettled\"", "\"reason\":\"store_busy\"", hex_of(&a->where)), 1);
+	fake_store.meddle = NULL;
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->where)), 2);
+
+	fake_net.by_default[QUERY_2] = YES;
+	b->may_pass = true;
+	fail_skip = 1; /* the first write is the lease */
+	fake_store.meddle = fail_matching;
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_UNDECIDED);
+	fake_store.meddle = NULL;
+	assert_int_equal(
+		lines_with("\"unsettled\"", "\"reason\":\"store_busy\"", hex_of(&b->where)), 1);
+	assert_int_equal(lines_with("", "", ""), 5);
+}
+
+static void somebody_faster_takes_the_line_back_too(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	victim = a;
+	fake_store.meddle = fail_it_meanwhile;
+	answer_next(QUERY_1, OK, 0, info(a->key, a->openid, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_USED);
+	fake_store.meddle = NULL;
+	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->where)), 1);
+	assert_int_equal(lines_with("\"unsettled\"", "session_used", hex_of(&a->where)), 1);
+	assert_int_equal(lines_with("", "", ""), 2);
+}
+
+/* A conflict that changes nothing: the session is judged again, and one line is enough. */
+static void a_conflict_makes_no_second_line(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	fail_verb = PUT, fail_kind = STORE_SESSION, fail_skip = 0, fail_with = ERR_CONFLICT;
+	fake_store.meddle = fail_matching;
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(lines_with("", "", ""), 1);
+}
+
+/* Nobody can write while somebody else has the lock. */
+static int hold_audit(void)
+{
+	int fd = open(audit_file, O_RDONLY);
+
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	return fd;
+}
+
+static void nobody_passes_who_cannot_be_written_down(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct try t;
+	int fd = hold_audit();
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = passes(a);
+	fake_net.by_default[QUERY_2] = YES;
+	b->may_pass = true;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(judge1(&t, a, RESULT), JUDGE_UNDECIDED);
+		assert_string_equal(t.word, "audit_unwritable");
+		assert_int_equal(t.judge.verdict.class, CLASS_RETRY);
+		assert_int_equal(claims(), 0); /* the same may be asked again */
+		assert_int_equal(judge2(&t, b, b->id), JUDGE_UNDECIDED);
+		assert_string_equal(t.word, "audit_unwritable");
+		assert_int_equal(state_of(a), SESSION_OPENED);
+		assert_int_equal(state_of(b), SESSION_OPENED);
+	}
+	close(fd);
+	assert_string_equal(audited(), "");
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(lines_with("", "", ""), 2);
+}
+
+static void nor_is_anybody_failed(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER);
+	struct try t;
+	int fd = hold_audit();
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = info(a->key, USER_OPENID, PERSON_NAME, 10004);
+	fake_net.by_default[QUERY_2] = "{\"errcode\":0,\"verify_ret\":10004}";
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_UNDECIDED);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_UNDECIDED);
+	assert_int_equal(state_of(a), SESSION_OPENED);
+	assert_int_equal(state_of(b), SESSION_OPENED);
+	close(fd);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	assert_int_equal(lines_with(FAILED_LINE, ""), 2);
+}
+
+/* But a stolen result gets no second try out of it. */
+static void a_refusal_stands_without_a_line(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_1_0, ANOTHER);
+	struct try t;
+	int fd = hold_audit();
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = info(b->key, ANOTHER, PERSON_NAME, 0);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_FOREIGN);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_REFUSED);
+	close(fd);
+	assert_int_equal(fake_net.calls[QUERY_1], 1);
+}
+
+static unsigned count_in(const char *file, const char *what)
+{
+	static char all[65536];
+	unsigned n = 0;
+	int fd = open(file, O_RDONLY);
+	ssize_t len = read(fd, all, sizeof all - 1);
+
+	assert_true(fd >= 0 && len >= 0);
+	close(fd);
+	all[len] = '\0';
+	for (const char *p = all; (p = strstr(p, what)) != NULL; p++)
+		n++;
+	return n;
+}
+
+static void where_no_line_is_required_it_goes_on_and_is_told(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_2_0, ANOTHER),
+		      *c = person(PROTOCOL_2_0, ANOTHER), *d = person(PROTOCOL_2_0, ANOTHER);
+	char log_file[] = "/tmp/benren-judge-log-XXXXXX";
+	struct try t;
+
+	(void)state;
+	close(mkstemp(log_file));
+	assert_int_equal(log_open(log_file, LOG_INFO, false), OK);
+	fake_conf.audit.required = false;
+	fake_net.by_default[QUERY_1] = passes(a);
+	fake_net.by_default[QUERY_2] = YES;
+	b->may_pass = c->may_pass = d->may_pass = true;
+	int fd = hold_audit();
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_int_equal(judge2(&t, b, b->id), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(count_in(log_file, "\"audit\""), 1);
+	assert_int_equal(count_in(log_file, "lines refused so far: 1\""), 1);
+	assert_int_equal(count_in(log_file, "end the process that holds its lock"), 1);
+	clock_skew_ms += 60000;
+	assert_int_equal(judge2(&t, c, c->id), JUDGE_ENDED);
+	assert_int_equal(count_in(log_file, "lines refused so far: 3\""), 1);
+	close(fd);
+	assert_int_equal(judge2(&t, d, d->id), JUDGE_ENDED);
+	assert_int_equal(count_in(log_file, "is written again; lines that were refused: 3\""), 1);
+	assert_int_equal(count_in(log_file, "\"audit\""), 3);
+	assert_int_equal(lines_with("", "", ""), 1);
+	assert_int_equal(log_open(NULL, LOG_INFO, false), OK);
+	unlink(log_file);
+}
+
+static void without_an_audit_file_nothing_is_written(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	wx_set_audit(wx, NULL);
+	fake_conf.audit.required = false;
+	fake_net.by_default[QUERY_1] = passes(a);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_string_equal(audited(), "");
+}
+
 #define BOTH(test)                                               \
 	cmocka_unit_test_setup_teardown(test, start_done, stop), \
 		cmocka_unit_test_setup_teardown(test, start_wait, stop)
@@ -942,6 +1358,18 @@ int main(void)
 		BOTH(an_expired_or_unfinished_session_is_not_asked_about),
 		BOTH(no_failure_of_the_store_makes_2_0_pass_or_stick),
 		BOTH(nor_in_2_0_when_the_answer_is_no),
+		BOTH(a_verdict_is_a_line_with_everything_but_who_it_was),
+		BOTH(a_refusal_by_a_binding_check_is_a_line),
+		BOTH(what_ends_nothing_is_no_line),
+		BOTH(the_line_is_written_before_the_session_ends),
+		BOTH(a_verdict_that_is_not_settled_is_taken_back),
+		BOTH(somebody_faster_takes_the_line_back_too),
+		BOTH(a_conflict_makes_no_second_line),
+		BOTH(nobody_passes_who_cannot_be_written_down),
+		BOTH(nor_is_anybody_failed),
+		BOTH(a_refusal_stands_without_a_line),
+		BOTH(where_no_line_is_required_it_goes_on_and_is_told),
+		BOTH(without_an_audit_file_nothing_is_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
