@@ -250,6 +250,8 @@ void conf_check(struct conf *c)
 		conf_complain(c, 0, "segment is empty: name a file, as \"/dev/shm/benren\"");
 	if (c->key_file[0] == '\0')
 		c->key_file = arena_printf(&c->arena, "%s.key", c->segment).p;
+	if (c->audit.required && c->audit.file[0] == '\0')
+		conf_complain(c, 0, "audit.required needs audit.file: name the file to be written");
 	check_host(c);
 	for (unsigned i = 0; i < c->app_nr; i++)
 		check_app(c, i);

@@ -2,6 +2,7 @@
 #include "base/conf.h"
 #include "base/crypt.h"
 #include "base/log.h"
+#include "commands.h"
 #include "exit_status.h"
 #include "worker.h"
 
@@ -20,6 +21,8 @@ static const char usage[] =
 	"\n"
 	"usage: benren [-c FILE]            a worker, with the listening socket on fd 0\n"
 	"       benren [-c FILE] check      reads the configuration and says what is wrong\n"
+	"       benren [-c FILE] audit verify [FILE]\n"
+	"                                  is an audit file whole and unchanged? else audit.file\n"
 	"       benren version | help\n"
 	"\n"
 	"  -c, --config FILE   the configuration; else $BENREN_CONF, else benren.json beside\n"
@@ -29,7 +32,8 @@ static const char usage[] =
 	"A worker is started by whatever gives it a listening socket, for example\n"
 	"       spawn-fcgi -s /run/benren.sock -M 0660 -F 2 -- /usr/bin/benren -c benren.json\n"
 	"It stops on TERM, INT, QUIT or USR1 after finishing what is in flight, and reopens\n"
-	"its log on HUP.  Exit status: 0 fine, 1 failed, 2 usage, 78 configuration.\n";
+	"its log and audit file on HUP.  Exit status: 0 fine, 1 failed, 2 usage, 78 "
+	"configuration.\n";
 
 /* A launcher may leave 0, 1 or 2 closed; the next open() must not become one of them. */
 static void open_standard_fds(void)
@@ -51,7 +55,7 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
 }
 
-static void print_errors(const struct conf *c)
+void command_print_errors(const struct conf *c)
 {
 	for (unsigned i = 0; i < c->error_nr; i++)
 		fprintf(stderr, "benren: %s\n", c->errors[i]);
@@ -91,13 +95,25 @@ static void print_warnings(const struct conf *c)
 	}
 }
 
-static int check(const char *file)
+bool command_too_long(int argc, char **argv, int most)
+{
+	if (argc <= most)
+		return false;
+	fprintf(stderr,
+		"benren: '%s' is one word too many: the configuration is named with -c FILE\n",
+		argv[most]);
+	return true;
+}
+
+static int check(int argc, char **argv, const char *file)
 {
 	struct conf *c;
 	int status = EXIT_CONFIG;
 
+	if (command_too_long(argc, argv, 1))
+		return EXIT_USAGE;
 	if (conf_load(file, &c) != OK)
-		print_errors(c);
+		command_print_errors(c);
 	else
 		status = worker_check(c);
 	if (status == EXIT_FINE) {
@@ -120,7 +136,7 @@ static int worker(const char *file)
 		return EXIT_USAGE;
 	}
 	if (conf_load(file, &c) != OK)
-		print_errors(c);
+		command_print_errors(c);
 	else if (log_open(c->log.file, (enum log_level)c->log.level, c->sandbox) != OK)
 		fprintf(stderr, "benren: the log file %s cannot be opened: %s\n", c->log.file,
 			strerror(errno));
@@ -130,19 +146,41 @@ static int worker(const char *file)
 	return status;
 }
 
-static int command(const char *word, const char *file)
+static int version(int argc, char **argv, const char *file)
 {
-	if (strcmp(word, "check") == 0)
-		return check(file);
-	if (strcmp(word, "version") == 0) {
-		puts("benren " BENREN_VERSION);
-		return EXIT_FINE;
-	}
-	if (strcmp(word, "help") == 0) {
-		fputs(usage, stdout);
-		return EXIT_FINE;
-	}
-	fprintf(stderr, "benren: there is no command '%s': see 'benren help'\n", word);
+	(void)file;
+	if (command_too_long(argc, argv, 1))
+		return EXIT_USAGE;
+	puts("benren " BENREN_VERSION);
+	return EXIT_FINE;
+}
+
+static int help(int argc, char **argv, const char *file)
+{
+	(void)file;
+	if (command_too_long(argc, argv, 1))
+		return EXIT_USAGE;
+	fputs(usage, stdout);
+	return EXIT_FINE;
+}
+
+static const struct {
+	const char *word;
+	int (*run)(int argc, char **argv, const char *file);
+} commands[] = {
+	{ "check", check },
+	{ "audit", command_audit },
+	{ "version", version },
+	{ "help", help },
+};
+
+/* argv[0] is the command's word, file the configuration. */
+static int command(int argc, char **argv, const char *file)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(argv[0], commands[i].word) == 0)
+			return commands[i].run(argc, argv, file);
+	fprintf(stderr, "benren: there is no command '%s': see 'benren help'\n", argv[0]);
 	return EXIT_USAGE;
 }
 
@@ -175,9 +213,9 @@ int main(int argc, char **argv)
 			named = optarg;
 			break;
 		case 'h':
-			return command("help", NULL);
+			return help(0, NULL, NULL);
 		case 'V':
-			return command("version", NULL);
+			return version(0, NULL, NULL);
 		case 'k':
 			conf_print_keys();
 			return EXIT_FINE;
@@ -186,10 +224,5 @@ int main(int argc, char **argv)
 		}
 	}
 	conf_find(named, file);
-	if (optind + 1 < argc) {
-		fprintf(stderr, "benren: '%s' is one word too many: a file is named with -c FILE\n",
-			argv[optind + 1]);
-		return EXIT_USAGE;
-	}
-	return optind < argc ? command(argv[optind], file) : worker(file);
+	return optind < argc ? command(argc - optind, argv + optind, file) : worker(file);
 }

@@ -1,6 +1,7 @@
 /* Puts a worker together, runs it, and takes it apart. */
 #include "worker.h"
 #include "app/app.h"
+#include "base/audit.h"
 #include "base/log.h"
 #include "exit_status.h"
 #include "io/http.h"
@@ -23,6 +24,7 @@ struct worker {
 	const struct conf *conf;
 	struct loop *loop;
 	struct crypt *crypt;
+	struct audit *audit; /* NULL: none is wanted */
 	struct store *store;
 	struct http *http, *lookup;
 	struct wx *wx;
@@ -56,6 +58,11 @@ static void on_hangup(struct signal_watch *s)
 	(void)s;
 	if (log_reopen() != OK)
 		log_text(LOG_ERROR, "log", "the log file cannot be opened again");
+	if (the_worker->audit != NULL && audit_reopen(the_worker->audit) != OK)
+		log_text(LOG_ERROR, "audit",
+			 "%s cannot be opened again: lines still go into the file that was "
+			 "rotated away",
+			 the_worker->conf->audit.file);
 }
 
 static bool watch_signals(struct worker *w)
@@ -163,6 +170,17 @@ static int open_key(struct worker *w)
 	return EXIT_FINE;
 }
 
+static int open_audit(struct worker *w)
+{
+	const char *why;
+
+	if (w->conf->audit.file[0] == '\0' ||
+	    audit_open(w->conf->audit.file, w->crypt, w->conf->sandbox, &w->audit, &why) == OK)
+		return EXIT_FINE;
+	log_text(LOG_ERROR, "audit", "%s", why);
+	return EXIT_CONFIG;
+}
+
 static int open_fcgi(struct worker *w)
 {
 	const struct fcgi_conf fcgi = {
@@ -190,6 +208,8 @@ static int start(struct worker *w)
 	int status = open_key(w);
 
 	if (status == EXIT_FINE)
+		status = open_audit(w);
+	if (status == EXIT_FINE)
 		status = open_store(w);
 	if (status == EXIT_FINE)
 		status = open_wechat(w);
@@ -199,6 +219,7 @@ static int start(struct worker *w)
 		return status;
 	w->wx = wx_create(w->loop, w->http, w->store, w->crypt, w->conf);
 	wx_set_lookup(w->wx, w->lookup);
+	wx_set_audit(w->wx, w->audit);
 	w->app = app_create(w->wx);
 	return open_fcgi(w);
 }
@@ -215,6 +236,7 @@ static void finish(struct worker *w)
 	http_destroy(w->lookup);
 	http_destroy(w->http);
 	store_close(w->store);
+	audit_close(w->audit);
 	crypt_destroy(w->crypt);
 	loop_destroy(w->loop);
 }
@@ -245,6 +267,7 @@ int worker_check(const struct conf *conf)
 	bool fits = place_fits("log.file", conf->log.file);
 
 	fits = place_fits("segment", conf->segment) && fits;
+	fits = place_fits("audit.file", conf->audit.file) && fits;
 	fits = (access(conf->key_file, R_OK) == 0 || place_fits("key_file", conf->key_file)) &&
 	       fits;
 	w.loop = loop_create();

@@ -8,13 +8,14 @@
 
 /*
  * Serves until it is told to stop (TERM, INT, QUIT, USR1; however often), finishes
- * what is in flight, and returns the exit status.  HUP reopens the log file.
+ * what is in flight, and returns the exit status.  HUP reopens the log file and
+ * the audit file.
  */
 int worker_run(const struct conf *conf);
 
 /*
  * What a worker would stumble over at its start, without touching anything: the CA
- * file, the host, and whether log, segment and key can be written where they should
+ * file, the host, and whether log, audit, segment and key can be written where they should
  * be.  Says it on standard error; returns the exit status.
  */
 int worker_check(const struct conf *conf);

@@ -1,0 +1,86 @@
+/* benren audit verify: is an audit file as it was written? */
+#include "base/audit.h"
+#include "commands.h"
+#include "exit_status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* The pool's own key: a new one, as a worker would make, fits no line. */
+static struct crypt *open_key(const struct conf *c)
+{
+	unsigned char key[CRYPT_KEY_SIZE];
+	const char *why;
+
+	if (access(c->key_file, F_OK) != 0) {
+		fprintf(stderr,
+			"benren: the key_file %s does not exist: lines can only be verified with "
+			"the key that they were written with\n",
+			c->key_file);
+		return NULL;
+	}
+	if (conf_pool_key(c, key, &why) != OK) {
+		fprintf(stderr, "benren: %s\n", why);
+		return NULL;
+	}
+	struct crypt *crypt = crypt_create(key);
+	explicit_bzero(key, sizeof key);
+	return crypt;
+}
+
+static int print_report(const char *file, const struct audit_report *r)
+{
+	if (r->torn > 0)
+		printf("%s: line %" PRIu64 " is torn: a write was cut off, or its end was changed "
+		       "(%" PRIu64 " such lines)\n",
+		       file, r->first_torn, r->torn);
+	if (r->wrong > 0)
+		printf("%s: line %" PRIu64 " %s\n", file, r->wrong, r->what);
+	else if (r->torn > 0)
+		printf("%s: the other lines are chained, %" PRIu64 " in all\n", file, r->lines);
+	else
+		printf("%s: %" PRIu64 " lines, chained\n", file, r->lines);
+	return r->wrong > 0 || r->torn > 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int verify(const char *path, const struct conf *c)
+{
+	struct audit_report report;
+
+	if (path[0] == '\0') {
+		fprintf(stderr, "benren: %s names no audit.file: say which file to verify\n",
+			c->file);
+		return EXIT_CONFIG;
+	}
+	struct crypt *crypt = open_key(c);
+	if (crypt == NULL)
+		return EXIT_CONFIG;
+	enum err err = audit_verify(path, crypt, &report);
+	crypt_destroy(crypt);
+	if (err == OK)
+		return print_report(path, &report);
+	fprintf(stderr, "benren: %s cannot be read: %s\n", path,
+		err == ERR_NOT_FOUND ? "it does not exist"
+				     : "see whether it is a file, and who may read it");
+	return EXIT_FAILED;
+}
+
+int command_audit(int argc, char **argv, const char *file)
+{
+	struct conf *c;
+	int status = EXIT_CONFIG;
+
+	if (argc < 2 || strcmp(argv[1], "verify") != 0) {
+		fprintf(stderr, "benren: audit what?  benren audit verify [FILE]\n");
+		return EXIT_USAGE;
+	}
+	if (command_too_long(argc, argv, 3))
+		return EXIT_USAGE;
+	if (conf_load(file, &c) != OK)
+		command_print_errors(c);
+	else
+		status = verify(argc == 3 ? argv[2] : c->audit.file, c);
+	conf_destroy(c);
+	return status;
+}
