@@ -1,5 +1,6 @@
 /* What the two ways of judging share. */
 #include "judge_flow.h"
+#include "wx/find.h"
 
 int64_t judge_lease_until(const struct judge_flow *f)
 {
@@ -49,6 +50,35 @@ enum progress judge_get_index(struct judge_flow *f, const struct digest *key_has
 	f->store.kind = STORE_KEY;
 	f->store.key = index_store_key(f->wx->crypt, f->app, key_hash);
 	return store_get(f->wx->store, &f->store, judge_on_store);
+}
+
+bool judge_is_latest(const struct judge_flow *f)
+{
+	return f->op->outcome == JUDGE_ENDED && f->op->asked &&
+	       f->app->caller != CALLER_ANONYMOUS && !secret_empty(f->app->business_secret);
+}
+
+static struct digest latest_key(const struct judge_flow *f)
+{
+	return wx_latest_key(f->wx->crypt, f->app, &f->op->caller, f->op->s.rec.source);
+}
+
+enum progress judge_get_latest(struct judge_flow *f)
+{
+	f->store.kind = STORE_KEY;
+	f->store.key = latest_key(f);
+	return store_get(f->wx->store, &f->store, judge_on_store);
+}
+
+enum progress judge_put_latest(struct judge_flow *f)
+{
+	uint64_t version = f->store.err == OK ? f->store.version : 0;
+
+	index_write(&f->key, &f->op->caller, &f->store);
+	f->store.key = latest_key(f);
+	f->store.version = version;
+	f->store.expires = f->op->s.rec.expires + SESSION_LINGER_MS;
+	return store_put(f->wx->store, &f->store, judge_on_store);
 }
 
 bool judge_take_session(struct judge_flow *f)

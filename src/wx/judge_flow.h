@@ -58,6 +58,15 @@ enum progress judge_put_session(struct judge_flow *f);
 enum progress judge_get_index(struct judge_flow *f, const struct digest *key_hash);
 
 /*
+ * Makes op->s the one that /result finds by caller and source (wx/find.h): read what
+ * stands there, and write over it; after ERR_CONFLICT again from the start.  Only where
+ * judge_is_latest(): a session that has ended just now, of a caller who can be named.
+ */
+bool judge_is_latest(const struct judge_flow *f);
+enum progress judge_get_latest(struct judge_flow *f);
+enum progress judge_put_latest(struct judge_flow *f);
+
+/*
  * Takes what judge_get_session() read into op->s.  False if there is none, it cannot
  * be read, or it is another app's or caller's, which is all the same to a client.
  */

@@ -7,6 +7,9 @@
  *                                 |        |        | +conflict+
  *                                 +--------+--------+-> RELEASE --> ENDED
  *
+ * After NOTE, if the session has ended: LATEST <--> POINT --> ENDED, which make it the one
+ * that /result finds.
+ *
  * NAMED only when the client names its session too.  LOOK reads the claim: made
  * before, it answers (REPLAY); else CLAIM makes it.  NOTE keeps in the claim what
  * came of it; RELEASE gives it up, so that the same verify_result may be asked
@@ -16,7 +19,22 @@
  */
 #include "judge_flow.h"
 
-enum { NAMED, LOOK, REPLAY, CLAIM, ASK, INDEX, BIND, SETTLE, NOTE, RELEASE, ENDED, STATE_NR };
+enum {
+	NAMED,
+	LOOK,
+	REPLAY,
+	CLAIM,
+	ASK,
+	INDEX,
+	BIND,
+	SETTLE,
+	NOTE,
+	RELEASE,
+	LATEST,
+	POINT,
+	ENDED,
+	STATE_NR
+};
 
 static const struct flow_def def[STATE_NR] = {
 	[NAMED] = { "named", TO(LOOK) | TO(ENDED) },
@@ -27,8 +45,10 @@ static const struct flow_def def[STATE_NR] = {
 	[INDEX] = { "index", TO(BIND) | TO(NOTE) | TO(RELEASE) },
 	[BIND] = { "bind", TO(SETTLE) | TO(NOTE) | TO(RELEASE) },
 	[SETTLE] = { "settle", TO(BIND) | TO(NOTE) | TO(RELEASE) },
-	[NOTE] = { "note", TO(ENDED) },
+	[NOTE] = { "note", TO(LATEST) | TO(ENDED) },
 	[RELEASE] = { "release", TO(ENDED) },
+	[LATEST] = { "latest", TO(POINT) },
+	[POINT] = { "point", TO(LATEST) | TO(ENDED) },
 	[ENDED] = { "ended", 0 },
 };
 
@@ -315,6 +335,10 @@ static enum progress enter(struct judge_flow *f)
 		return judge_put_session(f);
 	case NOTE:
 		return note_claim(f);
+	case LATEST:
+		return judge_get_latest(f);
+	case POINT:
+		return judge_put_latest(f);
 	default: /* RELEASE */
 		return drop_claim(f);
 	}
@@ -354,7 +378,13 @@ static unsigned leave(struct judge_flow *f)
 	case REPLAY:
 		on_replay(f);
 		return ENDED;
-	default: /* NOTE, RELEASE: the answer stands, whatever became of the claim */
+	case NOTE: /* the answer stands, whatever became of the claim */
+		return judge_is_latest(f) ? LATEST : ENDED;
+	case LATEST:
+		return POINT;
+	case POINT: /* and whether it can be found by this or not */
+		return f->store.err == ERR_CONFLICT ? LATEST : ENDED;
+	default: /* RELEASE */
 		return ENDED;
 	}
 }

@@ -1,10 +1,11 @@
 /*
  * Judging a session that the client names (2.0).
  *
- *   INDEX --> FIND --> LEASE --> ASK --> SETTLE --> ENDED
+ *   INDEX --> FIND --> LEASE --> ASK --> SETTLE --> LATEST <--> POINT --> ENDED
  *               ^        |
  *               +--------+  somebody else changed it first: look again
  *
+ * LATEST and POINT make it the one that /result finds, if it has ended.
  * INDEX only when it is named by WeChat's verify_id.  A verdict is in the audit file
  * before SETTLE writes it into the session; if it has to be and cannot, SETTLE only
  * gives the lease back.  Asleep in ASK until WeChat answers, elsewhere until the store
@@ -12,14 +13,16 @@
  */
 #include "judge_flow.h"
 
-enum { INDEX, FIND, LEASE, ASK, SETTLE, ENDED, STATE_NR };
+enum { INDEX, FIND, LEASE, ASK, SETTLE, LATEST, POINT, ENDED, STATE_NR };
 
 static const struct flow_def def[STATE_NR] = {
 	[INDEX] = { "index", TO(FIND) | TO(ENDED) },
 	[FIND] = { "find", TO(LEASE) | TO(ENDED) },
 	[LEASE] = { "lease", TO(FIND) | TO(ASK) | TO(ENDED) },
 	[ASK] = { "ask", TO(SETTLE) },
-	[SETTLE] = { "settle", TO(ENDED) },
+	[SETTLE] = { "settle", TO(LATEST) | TO(ENDED) },
+	[LATEST] = { "latest", TO(POINT) },
+	[POINT] = { "point", TO(LATEST) | TO(ENDED) },
 	[ENDED] = { "ended", 0 },
 };
 
@@ -137,7 +140,7 @@ static unsigned on_settle(struct judge_flow *f)
 {
 	if (f->store.err != OK)
 		judge_undecided(f, f->store.err);
-	return ENDED;
+	return judge_is_latest(f) ? LATEST : ENDED;
 }
 
 /* What entering a state starts. */
@@ -154,6 +157,10 @@ static enum progress enter(struct judge_flow *f)
 	case ASK:
 		judge_ask(f);
 		return WAIT;
+	case LATEST:
+		return judge_get_latest(f);
+	case POINT:
+		return judge_put_latest(f);
 	default: /* LEASE, SETTLE */
 		return judge_put_session(f);
 	}
@@ -171,8 +178,12 @@ static unsigned leave(struct judge_flow *f)
 		return on_lease(f);
 	case ASK:
 		return on_answer(f);
-	default: /* SETTLE */
+	case SETTLE:
 		return on_settle(f);
+	case LATEST:
+		return POINT;
+	default: /* POINT: the verdict stands, whether it can be found by this or not */
+		return f->store.err == ERR_CONFLICT ? LATEST : ENDED;
 	}
 }
 
