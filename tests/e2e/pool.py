@@ -47,10 +47,12 @@ def full_conf(sandbox, apps, folder, **changes):
     """The configuration of a pool for these apps, with their secret files written."""
     rows = []
     for app in apps:
-        secret = folder / ("secret-" + app.appid)
-        secret.write_text(app.secret + "\n")
-        secret.chmod(0o640)
-        rows.append({"appid": app.appid, "secret_file": secret.name, **app.conf()})
+        for name, text in (("secret-", app.secret), ("secret-business-", app.business_secret)):
+            secret = folder / (name + app.appid)
+            secret.write_text(text + "\n")
+            secret.chmod(0o640)
+        rows.append({"appid": app.appid, "secret_file": "secret-" + app.appid,
+                     "business_secret_file": "secret-business-" + app.appid, **app.conf()})
     conf = {
         "sandbox": True,
         "segment": new_segment(),

@@ -25,6 +25,10 @@ class App:
     def secret(self):
         return "secret-of-" + self.appid
 
+    @property
+    def business_secret(self):
+        return "business-secret-of-" + self.appid
+
     def conf(self):
         conf = {"protocol": self.protocol, "caller": self.caller, **dict(self.more)}
         if self.caller == "param":
