@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "commands.h"
 #include "exit_status.h"
+#include "web/cgi.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -129,7 +130,9 @@ static int worker(const char *file)
 	struct conf *c;
 	int status = EXIT_CONFIG;
 
-	if (!is_listening(STDIN_FILENO)) {
+	bool listening = is_listening(STDIN_FILENO), cgi = !listening && cgi_wanted();
+
+	if (!listening && !cgi) {
 		fprintf(stderr,
 			"benren: standard input is not a listening socket: start a worker with "
 			"spawn-fcgi, systemd or the like, or see 'benren help'\n");
@@ -141,7 +144,9 @@ static int worker(const char *file)
 		fprintf(stderr, "benren: the log file %s cannot be opened: %s\n", c->log.file,
 			strerror(errno));
 	else
-		status = worker_run(c);
+		status = cgi ? worker_cgi(c) : worker_run(c);
+	if (cgi && status != EXIT_FINE)
+		cgi_away();
 	conf_destroy(c);
 	return status;
 }

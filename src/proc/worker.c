@@ -7,6 +7,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 #include "store/store.h"
+#include "web/cgi.h"
 #include "web/fcgi.h"
 #include "wx/wx.h"
 
@@ -30,6 +31,7 @@ struct worker {
 	struct wx *wx;
 	struct app *app;
 	struct fcgi *fcgi;
+	struct cgi *cgi; /* or this */
 	struct signal_watch stops[STOP_SIGNALS], hangup;
 	bool draining;
 };
@@ -203,7 +205,27 @@ static int open_fcgi(struct worker *w)
 	return EXIT_FINE;
 }
 
-static int start(struct worker *w)
+static void on_answered(void *app)
+{
+	(void)app;
+	loop_stop(the_worker->loop);
+}
+
+static int open_cgi(struct worker *w)
+{
+	const struct cgi_conf cgi = {
+		.handle = app_handle,
+		.app = w->app,
+		.sandbox = w->conf->sandbox,
+		.request_ms = w->conf->request_ms,
+		.answered = on_answered,
+	};
+
+	w->cgi = cgi_create(w->loop, &cgi);
+	return EXIT_FINE;
+}
+
+static int start(struct worker *w, int (*open_door)(struct worker *))
 {
 	int status = open_key(w);
 
@@ -221,13 +243,14 @@ static int start(struct worker *w)
 	wx_set_lookup(w->wx, w->lookup);
 	wx_set_audit(w->wx, w->audit);
 	w->app = app_create(w->wx);
-	return open_fcgi(w);
+	return open_door(w);
 }
 
 /* Also of a worker that did not get far: what was never made is NULL. */
 static void finish(struct worker *w)
 {
 	fcgi_destroy(w->fcgi);
+	cgi_destroy(w->cgi);
 	for (unsigned i = 0; i < STOP_SIGNALS; i++)
 		signal_finish(&w->stops[i]);
 	signal_finish(&w->hangup);
@@ -280,14 +303,31 @@ int worker_check(const struct conf *conf)
 	return fits ? status : EXIT_CONFIG;
 }
 
+static void begin(struct worker *w)
+{
+	the_worker = w;
+	limit_process();
+	w->loop = loop_create();
+}
+
+int worker_cgi(const struct conf *conf)
+{
+	struct worker w = { .conf = conf };
+
+	begin(&w);
+	int status = start(&w, open_cgi);
+	if (status == EXIT_FINE)
+		loop_run(w.loop);
+	finish(&w);
+	return status;
+}
+
 int worker_run(const struct conf *conf)
 {
 	struct worker w = { .conf = conf };
 
-	the_worker = &w;
-	limit_process();
-	w.loop = loop_create();
-	int status = start(&w);
+	begin(&w);
+	int status = start(&w, open_fcgi);
 	if (status == EXIT_FINE) {
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
 		wx_warm_up(w.wx);

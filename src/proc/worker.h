@@ -1,5 +1,6 @@
 /*
- * worker.h - a worker: one process, one loop, the listening socket on fd 0.
+ * worker.h - a worker: one process, one loop, the listening socket on fd 0; or one
+ * request of a web server that knows only CGI.
  */
 #ifndef WORKER_H
 #define WORKER_H
@@ -12,6 +13,12 @@
  * the audit file.
  */
 int worker_run(const struct conf *conf);
+
+/*
+ * Answers the one CGI request that this process was started for, on standard output,
+ * and returns the exit status.
+ */
+int worker_cgi(const struct conf *conf);
 
 /*
  * What a worker would stumble over at its start, without touching anything: the CA
