@@ -93,7 +93,7 @@ const struct conf_key conf_app_keys[] = {
 	{ "reveal_codes", CONF_BOOL, APP(reveal_codes), "false", 0, 0, NULL,
 	  "give WeChat's numbers to the client; they tell whether an ID number is real" },
 	{ "in_flight", CONF_INT, APP(in_flight), "0", 0, 4096, NULL,
-	  "requests of this app at the same time in one worker; 0: only limited by the worker's" },
+	  "calls to WeChat under way for this app in one worker; more are answered 503; 0: any number" },
 	{ "business_secret_file", CONF_PATH, APP(business_secret_file), "\"\"", 0, 0, NULL,
 	  "secret shared with the business's own server, for identity.lookup_url and /result" },
 	{ "receipt.key_files", CONF_PATHS, APP(receipt.key_files), "[]", 0, 0, NULL,

@@ -305,6 +305,7 @@ static void surrogates_come_in_pairs(void **state)
 		{ "\\udc00\\ud800", NULL },
 		{ "\\ud800\\ud800", NULL },
 		{ "\\ud800\\u0041", NULL },
+		{ "\\ud800\\ue000", NULL },
 		{ "\\ud800x\\udc00", NULL },
 		{ "\\ud800\\\\udc00", NULL },
 		{ "\\ud83d\\ude00\\ude00", NULL },
@@ -450,6 +451,26 @@ static void an_array_is_bounded_by_the_arena(void **state)
 	}
 }
 
+/* Wherever the memory ends, it is told, and nothing half read comes out. */
+static void the_end_of_the_arena_is_told_at_every_value(void **state)
+{
+	const struct str s = STR("{\"a\":true,\"b\":[null,1,1.5,\"x\",{\"c\":false}],\"d\":{}}");
+	struct arena small;
+	struct json *root;
+	size_t cap = 0;
+	enum err err;
+
+	(void)state;
+	do {
+		arena_init(&small, cap);
+		err = json_parse(&small, s, 0, &root, &error);
+		assert_true(err == OK || err == ERR_NOMEM);
+		arena_finish(&small);
+		cap++;
+	} while (err != OK);
+	assert_true(cap > 9 * sizeof(struct json));
+}
+
 static void comments_are_for_configuration_files_only(void **state)
 {
 	static const char *const rows[] = {
@@ -524,6 +545,7 @@ int main(void)
 						fresh_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(an_array_is_bounded_by_the_arena, fresh_arena,
 						drop_arena),
+		cmocka_unit_test(the_end_of_the_arena_is_told_at_every_value),
 		cmocka_unit_test_setup_teardown(comments_are_for_configuration_files_only,
 						fresh_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(offsets_lead_to_the_line, fresh_arena, drop_arena),
