@@ -22,7 +22,7 @@ struct identity {
 };
 
 /*
- * Trims both, turns x into X, and checks form, date (not after `today`, as
+ * Trims both, turns x into X and other middle dots into U+00B7, and checks form, date (not after `today`, as
  * YYYYMMDD) and check digit.  NULL, or the row that says what is wrong.
  */
 const struct reason *identity_read(struct arena *a, struct str name, struct str id_number,

@@ -28,15 +28,26 @@ struct range {
  * letters for what a card may carry beside them.
  */
 static const struct range name_runes[] = {
-	{ 'A', 'Z' },         { 'a', 'z' },       { ' ', ' ' },       { '.', '.' },
-	{ 0x00B7, 0x00B7 },   { 0x3007, 0x3007 }, { 0x3400, 0x4DBF }, { 0x4E00, 0x9FFF },
-	{ 0xE000, 0xF8FF },   { 0xFA0E, 0xFA0F }, { 0xFA11, 0xFA11 }, { 0xFA13, 0xFA14 },
-	{ 0xFA1F, 0xFA1F },   { 0xFA21, 0xFA21 }, { 0xFA23, 0xFA24 }, { 0xFA27, 0xFA29 },
-	{ 0x20000, 0x323AF },
+	{ 'A', 'Z' },       { 'a', 'z' },       { ' ', ' ' },       { '.', '.' },
+	{ 0x3007, 0x3007 }, { 0x3400, 0x4DBF }, { 0x4E00, 0x9FFF }, { 0xE000, 0xF8FF },
+	{ 0xFA0E, 0xFA0F }, { 0xFA11, 0xFA11 }, { 0xFA13, 0xFA14 }, { 0xFA1F, 0xFA1F },
+	{ 0xFA21, 0xFA21 }, { 0xFA23, 0xFA24 }, { 0xFA27, 0xFA29 }, { 0x20000, 0x323AF },
 };
+
+/*
+ * What input methods write where a card has U+00B7.  It is sent, and hashed, as that: what
+ * WeChat compares with is not documented, but the card's own sign is the best guess.
+ */
+static bool is_separator(int32_t rune)
+{
+	return rune == 0x00B7 || rune == 0x2022 || rune == 0x2027 || rune == 0x30FB ||
+	       rune == 0xFF0E;
+}
 
 static bool is_name_rune(int32_t rune)
 {
+	if (is_separator(rune))
+		return true;
 	for (size_t i = 0; i < ARRAY_LEN(name_runes); i++)
 		if (rune >= name_runes[i].first && rune <= name_runes[i].last)
 			return true;
@@ -55,6 +66,25 @@ static const struct reason *check_name(struct str name)
 		if (!is_name_rune(str_next_rune(name, &pos)))
 			return &name_chars;
 	return NULL;
+}
+
+/* A checked name as it is sent; never longer than it came. */
+static struct str copy_name(struct arena *a, struct str name)
+{
+	static const struct str dot = STR("\xC2\xB7"); /* U+00B7 */
+	char *p = arena_alloc(a, name.len + 1);
+	size_t len = 0, pos = 0;
+
+	while (p != NULL && pos < name.len) {
+		struct str rune = { name.p + pos, pos };
+		if (is_separator(str_next_rune(name, &pos)))
+			rune = dot;
+		else
+			rune.len = pos - rune.len;
+		memcpy(p + len, rune.p, rune.len);
+		len += rune.len;
+	}
+	return p == NULL ? STR_NONE : (struct str){ p, len };
 }
 
 static int digits(const char *p, int n)
@@ -130,7 +160,7 @@ const struct reason *identity_read(struct arena *a, struct str name, struct str 
 	}
 	flaw = check_id(id, today);
 	if (flaw == NULL)
-		*ret = (struct identity){ secret_of(arena_str(a, trimmed)),
+		*ret = (struct identity){ secret_of(copy_name(a, trimmed)),
 					  secret_of(arena_str(a, id)) };
 	explicit_bzero(upper, sizeof upper);
 	return flaw;
