@@ -9,6 +9,17 @@
 #include "answer.h"
 #include "web/reply.h"
 
+/* Looked up only by some: so not a part of every request's struct asking. */
+struct session_of {
+	struct wx_find find;
+	struct asking *asking;
+};
+
+struct ticket_of {
+	struct wx_ticket ticket;
+	struct asking *asking;
+};
+
 static enum progress refuse(struct asking *a, const struct reason *why, const char *hint)
 {
 	a->why = why;
@@ -119,8 +130,8 @@ static enum progress by_param(struct asking *a)
 
 static enum progress by_login(struct asking *a, struct str code)
 {
-	if (a->ticket.app == a->app) {
-		a->openid = str_of(a->ticket.openid);
+	if (a->ticket != NULL && a->ticket->app == a->app) {
+		a->openid = str_of(a->ticket->openid);
 		set_caller(a, "openid", a->openid);
 		return DONE;
 	}
@@ -203,10 +214,9 @@ static enum progress by_field(struct asking *a)
 	return use_app(a, wx_conf(wx)->apps);
 }
 
-static enum progress by_session(struct asking *a)
+static enum progress by_session(struct asking *a, struct wx_find *f)
 {
-	const struct wx_find *f = &a->find;
-
+	session_wipe(&f->s);
 	if (f->err == OK)
 		return use_chosen(a, wx_app(app_of(a->req)->wx, str_of(f->s.rec.appid)),
 				  answer_reason(ANSWER_NO_SESSION), NULL);
@@ -218,11 +228,23 @@ static enum progress by_session(struct asking *a)
 
 static void on_find(struct wx_find *f)
 {
-	struct asking *a = container_of(f, struct asking, find);
+	struct asking *a = container_of(f, struct session_of, find)->asking;
 
-	session_wipe(&f->s);
-	if (by_session(a) == DONE)
+	if (by_session(a, f) == DONE)
 		a->done(a);
+}
+
+static enum progress find_session(struct asking *a)
+{
+	struct session_of *s = arena_alloc(&a->req->arena, sizeof *s);
+
+	if (s == NULL)
+		return refuse(a, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	s->asking = a;
+	s->find.id = a->session;
+	if (wx_find(app_of(a->req)->wx, &s->find, on_find) == WAIT)
+		return WAIT;
+	return by_session(a, &s->find);
 }
 
 static enum progress choose_app(struct asking *a)
@@ -238,15 +260,9 @@ static enum progress choose_app(struct asking *a)
 			"the app that the web server names in BENREN_APPID is not configured");
 	if (appid.len > 0)
 		return use_app(a, wx_app(wx, appid));
-	if (a->ticket.app != NULL)
-		return use_app(a, a->ticket.app);
-	if (a->session.len == 0)
-		return by_field(a);
-	a->find.id = a->session;
-	if (wx_find(wx, &a->find, on_find) == WAIT)
-		return WAIT;
-	session_wipe(&a->find.s);
-	return by_session(a);
+	if (a->ticket != NULL)
+		return use_app(a, a->ticket->app);
+	return a->session.len == 0 ? by_field(a) : find_session(a);
 }
 
 /* --- the token ------------------------------------------------------------------ */
@@ -267,23 +283,34 @@ static struct str read_token(const struct asking *a)
 	return str_trim((struct str){ header.p + bearer.len, header.len - bearer.len });
 }
 
-static enum progress take_ticket(struct asking *a)
+static enum progress by_ticket(struct asking *a, const struct wx_ticket *t)
 {
-	struct wx_ticket *t = &a->ticket;
-
-	if (t->err != OK)
-		t->app = NULL;
-	if (t->err != OK && t->err != ERR_NOT_FOUND)
+	if (t->err == OK)
+		a->ticket = t;
+	else if (t->err != ERR_NOT_FOUND)
 		return refuse(a, wx_class_reason(CLASS_RETRY), NULL);
 	return choose_app(a);
 }
 
 static void on_ticket(struct wx_ticket *t)
 {
-	struct asking *a = container_of(t, struct asking, ticket);
+	struct asking *a = container_of(t, struct ticket_of, ticket)->asking;
 
-	if (take_ticket(a) == DONE)
+	if (by_ticket(a, t) == DONE)
 		a->done(a);
+}
+
+static enum progress find_ticket(struct asking *a, struct str token)
+{
+	struct ticket_of *t = arena_alloc(&a->req->arena, sizeof *t);
+
+	if (t == NULL)
+		return refuse(a, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	t->asking = a;
+	memcpy(t->ticket.token, token.p, token.len);
+	if (wx_ticket_find(app_of(a->req)->wx, &t->ticket, on_ticket) == WAIT)
+		return WAIT;
+	return by_ticket(a, &t->ticket);
 }
 
 static bool read_session(struct asking *a)
@@ -313,8 +340,5 @@ enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 			      "X-Forwarded-For was sent twice: the proxy must make one of them");
 	struct str token = read_token(a);
 	a->token_sent = token.len > 0;
-	if (!wx_ticket_plausible(token))
-		return choose_app(a);
-	memcpy(a->ticket.token, token.p, token.len);
-	return wx_ticket_find(app_of(r)->wx, &a->ticket, on_ticket) == WAIT ? WAIT : take_ticket(a);
+	return wx_ticket_plausible(token) ? find_ticket(a, token) : choose_app(a);
 }

@@ -42,8 +42,7 @@ struct asking {
 
 	void (*done)(struct asking *);
 	bool token_sent;
-	struct wx_ticket ticket;
-	struct wx_find find;
+	const struct wx_ticket *ticket; /* of the token; NULL: none was sent, or it is no good */
 	struct wx_login login;
 };
 
