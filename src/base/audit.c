@@ -13,10 +13,9 @@
 #include <unistd.h>
 
 enum {
-	LOCK_BUDGET_MS = 20, /* a line is appended in some 20 us */
-	IMPATIENT_MS =
-		1000, /* how long after a lock not had it is only tried for, not waited for */
-	LOCK_PAUSE_NS = 200000,
+	LOCK_BUDGET_MS = 20,    /* some thousand times what appending a line takes */
+	IMPATIENT_MS = 1000,    /* for so long after that, no second wait */
+	LOCK_PAUSE_NS = 200000, /* between two tries */
 };
 
 struct audit {
@@ -28,9 +27,10 @@ struct audit {
 	char tail[AUDIT_LINE_MAX]; /* the file's end, as it was read last */
 };
 
-static enum err fail(enum err err, const char **ret_why, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Why a file will not do, as a sentence. */
+static const char *sentence(const char *format, ...) PRINTF_LIKE(1, 2);
 
-static enum err fail(enum err err, const char **ret_why, const char *format, ...)
+static const char *sentence(const char *format, ...)
 {
 	static char why[512];
 	va_list args;
@@ -38,51 +38,51 @@ static enum err fail(enum err err, const char **ret_why, const char *format, ...
 	va_start(args, format);
 	vsnprintf(why, sizeof why, format, args);
 	va_end(args);
-	*ret_why = why;
-	return err;
+	return why;
 }
 
-static enum err check_file(int fd, const char *path, const char **ret_why)
+static bool check_file(int fd, const char *path, const char **ret_why)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
-		return fail(ERR_SYSTEM, ret_why, "the audit file %s: %s", path, strerror(errno));
-	if (!S_ISREG(st.st_mode))
-		return fail(ERR_REFUSED, ret_why, "the audit file %s is not a regular file", path);
-	if (st.st_uid != geteuid() || (st.st_mode & 0022) != 0)
-		return fail(ERR_REFUSED, ret_why,
-			    "the audit file %s can be written by others: it must belong to this "
-			    "user (uid %d), mode 600",
-			    path, (int)geteuid());
-	return OK;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		*ret_why = sentence("the audit file %s is not a regular file", path);
+		return false;
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 0022) != 0) {
+		*ret_why = sentence("the audit file %s can be written by others: it must belong to "
+				    "this user (uid %d), mode 600",
+				    path, (int)geteuid());
+		return false;
+	}
+	return true;
 }
 
-/* O_NONBLOCK: a named pipe at that place must not keep us waiting. */
-static enum err open_file(const char *path, int *ret_fd, const char **ret_why)
+/* -1: *ret_why says why not.  O_NONBLOCK: a named pipe there must not keep us waiting. */
+static int open_file(const char *path, const char **ret_why)
 {
 	int fd =
 		open(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 
-	if (fd < 0)
-		return fail(ERR_SYSTEM, ret_why, "the audit file %s cannot be opened: %s%s", path,
-			    strerror(errno), errno == ELOOP ? " (it is a symbolic link)" : "");
-	enum err err = check_file(fd, path, ret_why);
-	if (err != OK)
-		close(fd);
-	else
-		*ret_fd = fd;
-	return err;
+	if (fd < 0) {
+		*ret_why =
+			sentence("the audit file %s cannot be opened: %s%s", path, strerror(errno),
+				 errno == ELOOP ? " (it is a symbolic link)" : "");
+		return -1;
+	}
+	if (check_file(fd, path, ret_why))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 enum err audit_open(const char *file, struct crypt *crypt, bool sandbox, struct audit **ret_audit,
 		    const char **ret_why)
 {
-	int fd;
-	enum err err = open_file(file, &fd, ret_why);
+	int fd = open_file(file, ret_why);
 
-	if (err != OK)
-		return err;
+	if (fd < 0)
+		return ERR_SYSTEM;
 	struct audit *a = mem_calloc(1, sizeof *a);
 	a->file = mem_strdup(file);
 	a->fd = fd;
@@ -104,11 +104,10 @@ void audit_close(struct audit *a)
 enum err audit_reopen(struct audit *a)
 {
 	const char *why;
-	int fd;
-	enum err err = open_file(a->file, &fd, &why);
+	int fd = open_file(a->file, &why);
 
-	if (err != OK)
-		return err;
+	if (fd < 0)
+		return ERR_SYSTEM;
 	close(a->fd);
 	a->fd = fd;
 	return OK;
