@@ -40,7 +40,8 @@ static int print_report(const char *file, const struct audit_report *r)
 	else if (r->torn > 0)
 		printf("%s: the other lines are chained, %" PRIu64 " in all\n", file, r->lines);
 	else
-		printf("%s: %" PRIu64 " lines, chained\n", file, r->lines);
+		printf("%s: %" PRIu64 " line%s, chained\n", file, r->lines,
+		       r->lines == 1 ? "" : "s");
 	return r->wrong > 0 || r->torn > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
