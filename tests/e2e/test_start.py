@@ -227,6 +227,7 @@ BAD = {
     "sandbox_not_said": (with_app(GOOD_APP).replace('"sandbox": true,', ""), ["sandbox", "not WeChat's"]),
     "sandbox_and_wechat": (with_app(GOOD_APP).replace("https://127.0.0.1:1", "https://api.weixin.qq.com"), ["sandbox"]),
     "plain_http": (with_app(GOOD_APP).replace("https://127.0.0.1:1", "http://example.com"), ["https://"]),
+    "audit_into_nothing": (with_app(GOOD_APP, '"audit": { "required": true },'), ["audit.required", "audit.file"]),
     "prefix": (with_app(GOOD_APP, '"prefix": "face",'), ["prefix", "slash"]),
 }
 
@@ -258,10 +259,15 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path):
 
 
 def test_what_only_the_start_finds_out_is_explained_too(tmp_path, listening, clean):
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "precious")
     cases = [
         (dict(segment="/nonexistent/segment", key_file="key"), "segment"),
         (dict(segment=str(tmp_path)), "segment"),
         (dict(key_file="/nonexistent/key"), "key_file"),
+        (dict(audit={"file": "/nonexistent/audit"}), "audit file"),
+        (dict(audit={"file": str(tmp_path)}), "audit file"),
+        (dict(audit={"file": str(link)}), "symbolic link"),
         (dict(wechat={"host": "https://127.0.0.1:1", "ca_file": "/nonexistent.pem"}), "ca_file"),
     ]
     for changes, word in cases:
