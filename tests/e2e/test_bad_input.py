@@ -92,7 +92,8 @@ def test_source_is_a_small_number(rig, source):
     assert (answer.status, answer["reason"]) == (400, "bad_field") and "255" in answer["hint"], answer
 
 
-@pytest.mark.parametrize("consent", ["x" * 64, "a b", "版本", "a/b", "a\nb"], ids=repr)
+@pytest.mark.parametrize("consent", ["x" * 64, "a b", "版本", "a/b", "a\nb", "1" * 15,
+                                     people.id_number(1)], ids=repr)
 def test_consent_is_a_short_word(rig, consent):
     answer = identify(rig, consent=consent)
     assert (answer.status, answer["reason"]) == (400, "bad_field") and "63" in answer["hint"]

@@ -132,7 +132,8 @@ def test_the_configuration_is_found_by_option_environment_or_beside_the_binary(t
     binary = beside / "benren"
     binary.write_bytes(open(BENREN, "rb").read())
     binary.chmod(0o755)
-    (tmp_path / ("secret-" + PARAM10.appid)).rename(beside / ("secret-" + PARAM10.appid))
+    for secret in tmp_path.glob("secret-*"):
+        secret.rename(beside / secret.name)
     there = beside / "benren.json"
     there.write_text(file.read_text())
     there.chmod(0o644)
