@@ -17,6 +17,12 @@ static inline struct app *app_of(const struct req *r)
 	return r->app;
 }
 
+/*
+ * What an endpoint keeps of a request while it lasts, zeroed.  NULL: the request itself
+ * has used up its memory, and has been answered.
+ */
+void *app_alloc(struct req *r, size_t size);
+
 /* Each takes over the request and ends it by one reply. */
 void login_start(struct req *r);
 void identify_start(struct req *r);

@@ -29,12 +29,10 @@ static void on_ready(struct wx_ready *w)
 
 void ready_start(struct req *r)
 {
-	struct ready *ready = arena_alloc(&r->arena, sizeof *ready);
+	struct ready *ready = app_alloc(r, sizeof *ready);
 
-	if (ready == NULL) {
-		reply_reason(r, web_reason(REASON_INTERNAL), NULL);
+	if (ready == NULL)
 		return;
-	}
 	ready->req = r;
 	wx_ready(app_of(r)->wx, &ready->ready, on_ready);
 }

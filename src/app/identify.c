@@ -357,12 +357,10 @@ static bool check_identity(struct identify *i)
 
 void identify_start(struct req *r)
 {
-	struct identify *i = arena_alloc(&r->arena, sizeof *i);
+	struct identify *i = app_alloc(r, sizeof *i);
 
-	if (i == NULL) {
-		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	if (i == NULL)
 		return;
-	}
 	i->req = r;
 	i->flow.def = def;
 	const char *wrong = identify_read(r, &i->in);

@@ -57,12 +57,10 @@ static void on_who(struct asking *a)
 
 void login_start(struct req *r)
 {
-	struct login *l = arena_alloc(&r->arena, sizeof *l);
+	struct login *l = app_alloc(r, sizeof *l);
 
-	if (l == NULL) {
-		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	if (l == NULL)
 		return;
-	}
 	l->req = r;
 	if (asking_start(&l->who, r, ASKING_LOGIN, on_who) == DONE)
 		on_who(&l->who);

@@ -187,12 +187,10 @@ static const char *check_signature(struct result *x)
 
 void result_start(struct req *r)
 {
-	struct result *x = arena_alloc(&r->arena, sizeof *x);
+	struct result *x = app_alloc(r, sizeof *x);
 
-	if (x == NULL) {
-		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	if (x == NULL)
 		return;
-	}
 	x->req = r;
 	x->app = read_app(r);
 	const char *wrong = check_signature(x);

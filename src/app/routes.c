@@ -1,6 +1,7 @@
 /* The table of endpoints. */
 #include "app_local.h"
 #include "base/mem.h"
+#include "web/reply.h"
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -34,6 +35,15 @@ struct app *app_create(struct wx *wx)
 void app_destroy(struct app *a)
 {
 	mem_free(a);
+}
+
+void *app_alloc(struct req *r, size_t size)
+{
+	void *p = arena_alloc(&r->arena, size);
+
+	if (p == NULL)
+		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	return p;
 }
 
 void app_handle(struct req *r)

@@ -86,22 +86,14 @@ static void on_who(struct asking *a)
 		reply_found(l);
 }
 
-static struct lookup *begin(struct req *r)
-{
-	struct lookup *l = arena_alloc(&r->arena, sizeof *l);
-
-	if (l == NULL)
-		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
-	else
-		l->req = r;
-	return l;
-}
-
 void session_start(struct req *r)
 {
-	struct lookup *l = begin(r);
+	struct lookup *l = app_alloc(r, sizeof *l);
 
-	if (l != NULL && asking_start(&l->who, r, ASKING_SESSION, on_who) == DONE)
+	if (l == NULL)
+		return;
+	l->req = r;
+	if (asking_start(&l->who, r, ASKING_SESSION, on_who) == DONE)
 		on_who(&l->who);
 }
 
@@ -115,10 +107,11 @@ static bool read_err_code(const struct req *r, int64_t *ret_n)
 
 void cancel_start(struct req *r)
 {
-	struct lookup *l = begin(r);
+	struct lookup *l = app_alloc(r, sizeof *l);
 
 	if (l == NULL)
 		return;
+	l->req = r;
 	l->cancel = true;
 	if (!read_err_code(r, &l->err_code)) {
 		answer_not_verified(

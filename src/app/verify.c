@@ -170,12 +170,10 @@ static void on_who(struct asking *a)
 
 void verify_start(struct req *r)
 {
-	struct verify *v = arena_alloc(&r->arena, sizeof *v);
+	struct verify *v = app_alloc(r, sizeof *v);
 
-	if (v == NULL) {
-		reply_reason(r, web_reason(REASON_BODY_TOO_LARGE), NULL);
+	if (v == NULL)
 		return;
-	}
 	v->req = r;
 	if (!asking_text(r, "verify_result", "verifyResult", &v->verify_result) ||
 	    !asking_text(r, "verify_id", "verifyId", &v->verify_id)) {
