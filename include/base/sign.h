@@ -9,8 +9,16 @@
  *
  * where text is the purpose ("identity" or "result"), the timestamp, the nonce and the
  * body, with a line feed between each.  The purpose keeps a signed question of one side
- * from being sent back as one of the other.  conf/business/ has it in other languages;
- * test_sign.c has a vector.
+ * from being sent back as one of the other.  conf/business/ has it in other languages.
+ *
+ * For an implementation of your own, one right answer:
+ *
+ *   secret     6f1ed002ab5595859014ebf0951522d9d7c3f6e18a2b4c5d7e9f00112233aabb (64 letters)
+ *   purpose    identity
+ *   timestamp  1764000000
+ *   nonce      4Uq0s1m9pXk3Vb7cTz2_-A
+ *   body       {"appid":"wx0000000000000001","openid":"oUser-0000000000000000000001","source":1}
+ *   signature  d913c12064a589be567cbac9851622b2622f495b9209910fdff51a039ac20aac
  */
 #ifndef BASE_SIGN_H
 #define BASE_SIGN_H

@@ -106,6 +106,51 @@ static void what_differs_hashes_differently(void **state)
 	crypt_destroy(other);
 }
 
+/* RFC 4231, test cases 1 to 4, 6 and 7; the last row by openssl. */
+static void known_signatures(void **state)
+{
+	static char aa[131], dd[50], cd[50];
+	memset(aa, 0xaa, sizeof aa);
+	memset(dd, 0xdd, sizeof dd);
+	memset(cd, 0xcd, sizeof cd);
+	const struct {
+		struct str key, text;
+		const char *hmac;
+	} rows[] = {
+		{ STR("\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b\x0b"
+		      "\x0b"),
+		  STR("Hi There"),
+		  "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7" },
+		{ STR("Jefe"), STR("what do ya want for nothing?"),
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ { aa, 20 },
+		  { dd, sizeof dd },
+		  "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe" },
+		{ STR("\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13"
+		      "\x14\x15\x16\x17\x18\x19"),
+		  { cd, sizeof cd },
+		  "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b" },
+		{ { aa, sizeof aa },
+		  STR("Test Using Larger Than Block-Size Key - Hash Key First"),
+		  "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54" },
+		{ { aa, sizeof aa },
+		  STR("This is a test using a larger than block-size key and a larger than "
+		      "block-size data. The key needs to be hashed before being used by the HMAC "
+		      "algorithm."),
+		  "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2" },
+		{ STR(""), STR(""),
+		  "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct digest d = crypt_sign(secret_of(rows[i].key), rows[i].text);
+		char hex[2 * DIGEST_SIZE + 1];
+		str_hex(hex, d.b, sizeof d.b);
+		assert_string_equal(hex, rows[i].hmac);
+	}
+}
+
 static void what_was_sealed_comes_back(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 15, 16, 17, 500, 4000 };
@@ -205,6 +250,7 @@ int main(void)
 		cmocka_unit_test(known_hashes),
 		cmocka_unit_test(a_keyed_hash_is_always_the_same),
 		cmocka_unit_test(what_differs_hashes_differently),
+		cmocka_unit_test(known_signatures),
 		cmocka_unit_test(what_was_sealed_comes_back),
 		cmocka_unit_test(one_flipped_bit_anywhere_is_noticed),
 		cmocka_unit_test(another_key_context_or_length_does_not_open),
