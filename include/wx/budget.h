@@ -21,6 +21,7 @@ struct budget_entry {
 	const char *name; /* static, for logs */
 	struct conf_rate rate;
 	struct digest key;
+	int64_t part; /* of the window in which a take counted it */
 };
 
 struct wx_budget {
@@ -49,9 +50,9 @@ void wx_budget_add(struct wx_budget *b, const char *name, const struct conf_budg
 /*
  * All of these: DONE or WAIT as base/defs.h says; b stays put until then.
  *
- * take: one from each, or from none.  give_back: undoes a take that was for nothing.
- * charge: one from each, even over the rate.  check: takes nothing; refuses if an
- * entry is over its rate, which only charges bring about.
+ * take: one from each, or from none.  give_back: undoes the take that this b made, which
+ * was for nothing.  charge: one from each, even over the rate.  check: takes nothing;
+ * refuses if an entry is over its rate, which only charges bring about.
  */
 enum progress wx_budget_take(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
 enum progress wx_budget_give_back(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;

@@ -60,13 +60,14 @@ static uint64_t spent(const struct budget_record *rec)
 	return sum;
 }
 
-/* Seconds until so much has dropped out that fewer than `most` are left. */
-static int wait_for_room(const struct budget_record *rec, const struct conf_rate *rate, int64_t now)
+/* Seconds until so much has dropped out that at most `most` are left. */
+static int wait_for_room(const struct budget_record *rec, const struct conf_rate *rate,
+			 uint64_t most, int64_t now)
 {
 	uint64_t left = spent(rec);
 	int64_t at = now;
 
-	for (int i = BUDGET_PARTS; i >= 0 && left >= rate->most; i--) {
+	for (int i = BUDGET_PARTS; i >= 0 && left > most; i--) {
 		left -= rec->count[i];
 		at = (rec->part - i + BUDGET_PARTS + 1) * width(rate);
 	}
@@ -79,16 +80,18 @@ static void add_one(struct budget_record *rec)
 		rec->count[0]++;
 }
 
-/* From the newest part that has one. */
-static bool take_off_one(struct budget_record *rec)
+/*
+ * From the part it was counted in: off another, what somebody else has taken would drop
+ * out too early or too late.  It may have dropped out itself.
+ */
+static bool take_off_one(struct budget_record *rec, int64_t part)
 {
-	for (size_t i = 0; i < ARRAY_LEN(rec->count); i++) {
-		if (rec->count[i] == 0)
-			continue;
-		rec->count[i]--;
-		return true;
-	}
-	return false;
+	int64_t i = rec->part - part;
+
+	if (i < 0 || i > BUDGET_PARTS || rec->count[i] == 0)
+		return false;
+	rec->count[i]--;
+	return true;
 }
 
 /* --- the walk over the entries -------------------------------------------------- */
@@ -129,25 +132,36 @@ static bool take_record(const struct wx_budget *b, struct budget_record *ret)
 }
 
 /* What the mode makes of the count; false: there is nothing to write. */
-static bool change(const struct wx_budget *b, struct budget_record *rec)
+static bool change(struct wx_budget *b, struct budget_record *rec)
 {
+	struct budget_entry *e = &b->entries[b->at];
+
 	switch (b->mode) {
 	case TAKE:
 	case CHARGE:
 		add_one(rec);
+		e->part = rec->part;
 		return true;
 	case CHECK:
 		return false;
 	default: /* GIVE_BACK, UNDO */
-		return take_off_one(rec);
+		return take_off_one(rec, e->part);
 	}
 }
 
-static bool is_over(const struct wx_budget *b, const struct budget_record *rec)
+/* With how much in the record may it go on? */
+static uint64_t most_before(const struct wx_budget *b)
 {
-	uint64_t most = b->entries[b->at].rate.most;
+	const struct conf_rate *rate = &b->entries[b->at].rate;
 
-	return (b->mode == TAKE && spent(rec) >= most) || (b->mode == CHECK && spent(rec) > most);
+	switch (b->mode) {
+	case TAKE:
+		return rate->most - 1;
+	case CHECK:
+		return rate->most;
+	default:
+		return UINT64_MAX;
+	}
 }
 
 static unsigned on_read(struct wx_budget *b)
@@ -159,9 +173,9 @@ static unsigned on_read(struct wx_budget *b)
 	if (!take_record(b, &rec))
 		return refuse(b, b->op.err == OK ? ERR_SYSTEM : b->op.err);
 	turn(&rec, now / width(&e->rate));
-	if (is_over(b, &rec)) {
+	if (spent(&rec) > most_before(b)) {
 		b->over = e->name;
-		b->wait = wait_for_room(&rec, &e->rate, now);
+		b->wait = wait_for_room(&rec, &e->rate, most_before(b), now);
 		return refuse(b, ERR_REFUSED);
 	}
 	if (!change(b, &rec))
@@ -230,6 +244,7 @@ void wx_budget_add(struct wx_budget *b, const char *name, const struct conf_budg
 		memcpy(texts + 2, whose, n * sizeof *whose);
 		e->name = name;
 		e->rate = limit->rates[i];
+		e->part = 0;
 		e->key = crypt_hmac(b->wx->crypt, "budget", texts, 2 + n);
 	}
 }
