@@ -27,10 +27,24 @@ static struct digest ticket_key(struct wx *wx, const char *token)
 	return crypt_hmac(wx->crypt, "login-token", &s, 1);
 }
 
-/* The app is authenticated with the openid: a record moves to no other. */
-static struct str seal_context(const struct ticket_record *rec)
+/* What is authenticated with the openid: a record moves to no other app and no other token. */
+struct ticket_context {
+	char appid[APPID_LEN + 2];
+	struct digest key;
+};
+
+static struct ticket_context seal_context(const struct ticket_record *rec,
+					  const struct store_op *op)
 {
-	return (struct str){ rec->appid, sizeof rec->appid };
+	struct ticket_context context = { .key = op->key };
+
+	memcpy(context.appid, rec->appid, sizeof context.appid);
+	return context;
+}
+
+static struct str context_str(const struct ticket_context *context)
+{
+	return (struct str){ (const char *)context, sizeof *context };
 }
 
 static void write_record(struct wx_ticket *t)
@@ -38,9 +52,10 @@ static void write_record(struct wx_ticket *t)
 	struct ticket_record rec = { .layout = TICKET_LAYOUT };
 
 	memcpy(rec.appid, t->app->appid, APPID_LEN);
-	crypt_seal(t->wx->crypt, seal_context(&rec), t->openid, sizeof t->openid, rec.sealed);
 	t->op.kind = STORE_LOGIN;
 	t->op.key = ticket_key(t->wx, t->token);
+	struct ticket_context context = seal_context(&rec, &t->op);
+	crypt_seal(t->wx->crypt, context_str(&context), t->openid, sizeof t->openid, rec.sealed);
 	t->op.version = 0;
 	t->op.expires = store_now(t->wx->store) + (int64_t)t->wx->conf->login_lifetime * 1000;
 	t->op.len = sizeof rec;
@@ -56,8 +71,9 @@ static enum err read_record(struct wx_ticket *t)
 	if (t->op.len != sizeof rec)
 		return ERR_SYSTEM;
 	memcpy(&rec, t->op.value, sizeof rec);
+	struct ticket_context context = seal_context(&rec, &t->op);
 	if (rec.layout != TICKET_LAYOUT || memchr(rec.appid, '\0', sizeof rec.appid) == NULL ||
-	    crypt_open(t->wx->crypt, seal_context(&rec), rec.sealed, sizeof rec.sealed,
+	    crypt_open(t->wx->crypt, context_str(&context), rec.sealed, sizeof rec.sealed,
 		       t->openid) != OK)
 		return ERR_SYSTEM;
 	t->app = wx_app(t->wx, str_of(rec.appid));
