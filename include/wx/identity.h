@@ -22,8 +22,9 @@ struct identity {
 };
 
 /*
- * Trims both, turns x into X and other middle dots into U+00B7, and checks form, date (not after `today`, as
- * YYYYMMDD) and check digit.  NULL, or the row that says what is wrong.
+ * Trims both, turns x into X and other middle dots into U+00B7, and checks form, date (not
+ * after `today`, as YYYYMMDD) and check digit.  NULL, or the row that says what is wrong.
+ * The arena may have failed: then the identity is not whole.
  */
 const struct reason *identity_read(struct arena *a, struct str name, struct str id_number,
 				   int today, struct identity *ret) MUST_CHECK;

@@ -8,7 +8,8 @@
  *   200  {"name": ..., "id_card_number": ...}
  *   200 or 4xx  {"reason": "account_closed", "message": "..."}   no face check for this one
  *
- * reason is 1 to 32 of a-z 0-9 _, and message, for the user, at most 200 bytes or absent.
+ * reason is 1 to 32 of a-z 0-9 _, and message, for the user, at most 200 bytes, empty or
+ * absent if benren's own text will do.
  * Other members are ignored; everything else is no answer.
  */
 #ifndef WX_LOOKUP_H

@@ -46,9 +46,12 @@ static void take_refusal(struct wx_lookup *op, const struct json *reason,
 		return;
 	}
 	op->reason = arena_str(op->arena, reason->str);
-	if (message != NULL)
+	if (message != NULL && message->str.len > 0)
 		op->message = arena_str(op->arena, message->str);
-	fail(op, arena_failed(op->arena) ? ERR_NOMEM : ERR_REFUSED, "lookup_refused");
+	if (arena_failed(op->arena))
+		fail(op, ERR_NOMEM, "no_memory");
+	else
+		fail(op, ERR_REFUSED, "lookup_refused");
 }
 
 static void take_identity(struct wx_lookup *op, const struct json *root)
@@ -62,8 +65,12 @@ static void take_identity(struct wx_lookup *op, const struct json *root)
 	}
 	const struct reason *flaw =
 		identity_read(op->arena, name->str, number->str, identity_today(), &op->id);
-	if (flaw != NULL)
+	if (flaw != NULL) {
 		fail(op, ERR_SYNTAX, flaw->word);
+	} else if (arena_failed(op->arena)) { /* half of it, or nothing, is there */
+		identity_wipe(&op->id);
+		fail(op, ERR_NOMEM, "no_memory");
+	}
 }
 
 static void read_answer(struct wx_lookup *op, int status, const struct json *root)

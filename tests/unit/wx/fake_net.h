@@ -207,25 +207,22 @@ enum err store_ready(struct store *s)
 size_t store_value_max(enum store_kind kind)
 {
 	static const size_t max[STORE_KIND_NR] = {
-		[STORE_SESSION] = 1024,
-		[STORE_KEY] = 96,
-		[STORE_CLAIM] = 96,
-		[STORE_TOKEN] = STORE_VALUE_MAX,
-		[STORE_LOGIN] = 160,
-		[STORE_ONCE] = 96,
+		[STORE_SESSION] = 1024, [STORE_KEY] = 96,
+		[STORE_CLAIM] = 96,     [STORE_TOKEN] = STORE_VALUE_MAX,
+		[STORE_LOGIN] = 160,    [STORE_ONCE] = 96,
 		[STORE_BUDGET] = 48,
 	};
 
 	return max[kind];
 }
 
-/* --- WeChat ------------------------------------------------------------------------- */
+/* --- WeChat, and the business's server --------------------------------------------------- */
 
-enum path { STABLE_TOKEN, OPEN_1, QUERY_1, OPEN_2, QUERY_2, LOGIN, PATH_NR };
+enum path { STABLE_TOKEN, OPEN_1, QUERY_1, OPEN_2, QUERY_2, LOGIN, LOOKUP, PATH_NR };
 
 static const char *const paths[PATH_NR] = {
-	"/cgi-bin/stable_token", "/getuseridkey",    "/getinfo",
-	"/getverifyid",          "/queryverifyinfo", "/sns/jscode2session",
+	"/cgi-bin/stable_token", "/getuseridkey",       "/getinfo",       "/getverifyid",
+	"/queryverifyinfo",      "/sns/jscode2session", "/face/identity",
 };
 
 struct http_transfer {
@@ -252,7 +249,8 @@ static struct {
 	struct reply queue[PATH_NR][32];
 	unsigned queued[PATH_NR], taken[PATH_NR];
 	const char *by_default[PATH_NR];
-	char last_url[2048], last_body[4096];
+	char last_url[2048], last_body[4096], last_headers[4][200];
+	const struct http *last_http;
 	void (*on_call)(enum path path); /* before the answer is made */
 } fake_net;
 
@@ -303,7 +301,13 @@ void http_start(struct http *h, struct http_call *c, void (*done)(struct http_ca
 {
 	struct http_transfer *t = mem_calloc(1, sizeof *t);
 
-	(void)h;
+	fake_net.last_http = h;
+	memset(fake_net.last_headers, 0, sizeof fake_net.last_headers);
+	for (size_t i = 0; c->headers != NULL && c->headers[i] != NULL; i++) {
+		ensure(i < ARRAY_LEN(fake_net.last_headers));
+		snprintf(fake_net.last_headers[i], sizeof fake_net.last_headers[i], "%s",
+			 c->headers[i]);
+	}
 	snprintf(fake_net.last_url, sizeof fake_net.last_url, "%.*s", (int)c->url.len_,
 		 c->url.bytes_);
 	snprintf(fake_net.last_body, sizeof fake_net.last_body, "%.*s", (int)c->body.len_,
