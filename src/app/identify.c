@@ -350,6 +350,8 @@ static bool check_identity(struct identify *i)
 		return true;
 	const struct reason *flaw = identity_read(&i->req->arena, in->name, in->id_card_number,
 						  identity_today(), &i->id);
+	if (flaw == NULL && arena_failed(&i->req->arena))
+		flaw = web_reason(REASON_BODY_TOO_LARGE);
 	if (flaw != NULL)
 		reply_reason(i->req, flaw, NULL);
 	return flaw == NULL;
