@@ -1,6 +1,7 @@
 /* libcrypto, behind our own small types. */
 #include "base/crypt.h"
 #include "base/mem.h"
+#include "mem_hooks.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -16,31 +17,9 @@ struct crypt {
 	unsigned char seal_key[CRYPT_KEY_SIZE];
 };
 
-static void *openssl_alloc(size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	return n == 0 ? NULL : mem_alloc(n);
-}
-
-static void *openssl_realloc(void *p, size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	if (n == 0) {
-		mem_free(p);
-		return NULL;
-	}
-	return mem_realloc(p, n);
-}
-
-static void openssl_free(void *p, const char *file, int line)
-{
-	(void)file, (void)line;
-	mem_free(p);
-}
-
 void crypt_setup(void)
 {
-	ensure(CRYPTO_set_mem_functions(openssl_alloc, openssl_realloc, openssl_free) == 1);
+	ensure(CRYPTO_set_mem_functions(mem_hook_alloc, mem_hook_realloc, mem_hook_free) == 1);
 }
 
 static EVP_MAC_CTX *keyed_mac(const unsigned char *key)

@@ -1,5 +1,6 @@
 /* The heap that wipes what it takes back. */
 #include "base/mem.h"
+#include "mem_hooks.h"
 
 #include <malloc.h>
 #include <stdint.h>
@@ -49,4 +50,26 @@ void mem_free(void *p)
 		return;
 	explicit_bzero(p, malloc_usable_size(p));
 	free(p);
+}
+
+void *mem_hook_alloc(size_t n, const char *file, int line)
+{
+	(void)file, (void)line;
+	return n == 0 ? NULL : mem_alloc(n);
+}
+
+void *mem_hook_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file, (void)line;
+	if (n == 0) {
+		mem_free(p);
+		return NULL;
+	}
+	return mem_realloc(p, n);
+}
+
+void mem_hook_free(void *p, const char *file, int line)
+{
+	(void)file, (void)line;
+	mem_free(p);
 }

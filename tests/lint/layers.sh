@@ -27,6 +27,8 @@ may_use() {
 	curl/*)          echo 'src/io/http*.[ch]' ;;
 	uv.h)            echo 'src/io/loop*.[ch] src/io/resolve.c' ;;
 	yajl/*)          echo 'src/base/json_*.c' ;;
+	cjose/*)         echo 'src/base/jwt.c' ;;
+	jansson*.h)      echo 'nowhere' ;;   # it comes with cjose; our own JSON is stricter
 	openssl/*)       echo 'src/base/crypt.c src/io/http_tls.[ch] src/sim/*' ;;
 	microhttpd.h)    echo 'src/sim/*' ;;
 	hiredis/*)       echo 'src/io/redis.c' ;;
@@ -121,6 +123,9 @@ self_test() {
 	plant 1 src/wx/a.c '#include <curl/curl.h>'
 	plant 1 src/web/a.c '#include <uv.h>'
 	plant 1 src/wx/a.c '#include <yajl/yajl_parse.h>'
+	plant 0 src/base/jwt.c '#include <cjose/cjose.h>'
+	plant 1 src/wx/a.c '#include <cjose/jws.h>'
+	plant 1 src/base/jwt.c '#include <jansson.h>'
 	plant 1 src/wx/a.c '#include <openssl/evp.h>'
 	plant 1 src/newlayer/a.c '#include "base/str.h"'
 }

@@ -8,6 +8,7 @@ set -u
 allowed='
 include/base/secret.h   the type: makes one, wipes one
 src/base/crypt.c        hashes a name or an ID number
+src/base/jwt.c          reads a key from its file, makes a new one
 src/base/json_out.c     json_put_secret(): into a body for WeChat
 src/io/http.c           the URL and the body of a call, as they go out; wiped after it
 src/wx/login.c          AppSecret and code stand in the URL of jscode2session
