@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/crypt.h"
+#include "base/jwt.h"
 #include "base/net.h"
 #include "base/secret.h"
 #include "base/str.h"
@@ -56,6 +57,7 @@ struct conf_app {
 	struct {
 		const char *const *key_files; /* NULL-terminated; the first one signs */
 		int lifetime;                 /* seconds */
+		struct jwt_keys *keys;        /* what stands in them; NULL: no receipts */
 	} receipt;
 };
 
@@ -118,7 +120,7 @@ struct conf {
 enum { CONF_ERRORS_MAX = 32, CONF_APPS_MAX = 64 };
 
 /*
- * Reads and checks it, the secret files included.  *ret_conf is always set and
+ * Reads and checks it, the secret and key files included.  *ret_conf is always set and
  * belongs to the caller (conf_destroy); OK means error_nr is 0.
  */
 enum err conf_load(const char *file, struct conf **ret_conf) MUST_CHECK;
@@ -143,5 +145,8 @@ enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 
 /* Prints every key, its type, default and meaning: for --help-config. */
 void conf_print_keys(void);
+
+/* The errors, a line each, on standard error. */
+void conf_print_errors(const struct conf *c);
 
 #endif

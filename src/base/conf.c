@@ -486,10 +486,18 @@ enum err conf_load(const char *file, struct conf **ret_conf)
 	return c->error_nr == 0 ? OK : ERR_SYNTAX;
 }
 
+void conf_print_errors(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->error_nr; i++)
+		fprintf(stderr, "benren: %s\n", c->errors[i]);
+}
+
 void conf_destroy(struct conf *c)
 {
 	if (c == NULL)
 		return;
+	for (unsigned i = 0; i < c->app_nr; i++)
+		jwt_keys_destroy(c->apps[i].receipt.keys);
 	arena_finish(&c->arena);
 	mem_free(c);
 }

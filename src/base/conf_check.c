@@ -55,35 +55,42 @@ enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size
 	return err;
 }
 
+bool conf_read_secret(struct conf *c, const struct conf_secret_file *f, char *dst, size_t size,
+		      size_t *ret_len)
+{
+	switch (conf_read_file(f->path, CONF_SECRET_FILE, dst, size, ret_len)) {
+	case OK:
+		return true;
+	case ERR_NOT_FOUND:
+		conf_complain(c, 0, "%s: the %s %s does not exist: %s, and chmod 600 it", f->appid,
+			      f->what, f->path, f->advice);
+		return false;
+	case ERR_REFUSED:
+		conf_complain(c, 0, "%s: other users may read %s: chmod 600 it (or 640)", f->appid,
+			      f->path);
+		return false;
+	case ERR_TOO_LARGE:
+		conf_complain(c, 0, "%s: the %s %s is too long for a secret (%zu bytes at most)",
+			      f->appid, f->what, f->path, size - 1);
+		return false;
+	default:
+		conf_complain(c, 0, "%s: the %s %s cannot be read by this user (uid %d)", f->appid,
+			      f->what, f->path, (int)geteuid());
+		return false;
+	}
+}
+
 /* A file with one secret and nothing else; what: as its key is called and what it holds. */
 static struct secret read_secret(struct conf *c, const char *appid, const char *path,
 				 const char *what)
 {
+	const struct conf_secret_file file = { appid, path, what,
+					       "put the secret in it and nothing else" };
 	char text[SECRET_MAX];
 	size_t len = 0;
 
-	switch (conf_read_file(path, CONF_SECRET_FILE, text, sizeof text, &len)) {
-	case OK:
-		break;
-	case ERR_NOT_FOUND:
-		conf_complain(c, 0,
-			      "%s: the %s %s does not exist: put the secret in it and nothing "
-			      "else, and chmod 600 it",
-			      appid, what, path);
+	if (!conf_read_secret(c, &file, text, sizeof text, &len))
 		return SECRET_NONE;
-	case ERR_REFUSED:
-		conf_complain(c, 0, "%s: other users may read %s: chmod 600 it (or 640)", appid,
-			      path);
-		return SECRET_NONE;
-	case ERR_TOO_LARGE:
-		conf_complain(c, 0, "%s: the %s %s is too long for a secret (%d bytes at most)",
-			      appid, what, path, SECRET_MAX - 1);
-		return SECRET_NONE;
-	default:
-		conf_complain(c, 0, "%s: the %s %s cannot be read by this user (uid %d)", appid,
-			      what, path, (int)geteuid());
-		return SECRET_NONE;
-	}
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
 	struct str secret = arena_str(&c->arena, (struct str){ text, len });
@@ -183,6 +190,7 @@ static void check_app(struct conf *c, unsigned i)
 			conf_complain(c, 0, "%s stands twice in apps", app->appid);
 	check_caller(c, app);
 	read_secrets(c, app);
+	conf_read_receipt_keys(c, app);
 }
 
 static struct str behind(struct str s, size_t n)

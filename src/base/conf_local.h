@@ -1,5 +1,5 @@
 /*
- * conf_local.h - what conf.c and conf_check.c share.
+ * conf_local.h - what the files of the configuration share.
  */
 #ifndef CONF_LOCAL_H
 #define CONF_LOCAL_H
@@ -25,5 +25,17 @@ enum {
 };
 enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size,
 			size_t *ret_len) MUST_CHECK;
+
+/* The same for a file with a secret of an app.  False: the reason is among the errors. */
+struct conf_secret_file {
+	const char *appid, *path;
+	const char *what;   /* as its configuration key is called */
+	const char *advice; /* what to do where it is missing */
+};
+bool conf_read_secret(struct conf *c, const struct conf_secret_file *f, char *dst, size_t size,
+		      size_t *ret_len) MUST_CHECK;
+
+/* receipt.key_files of an app into receipt.keys. */
+void conf_read_receipt_keys(struct conf *c, struct conf_app *app);
 
 #endif

@@ -395,6 +395,43 @@ static void a_secret_is_private_whole_and_one_line(void **state)
 	assert_int_equal(rmdir(in_dir("secret")), 0);
 }
 
+#define RECEIPT(files)                                                                     \
+	"{ \"apps\": [ { \"appid\": \"wx0000000000000001\", \"secret_file\": \"secret\", " \
+	"\"receipt\": { \"key_files\": [" files "] } } ] }"
+#define JWK(kid, k) "{\"kty\":\"oct\",\"kid\":\"" kid "\",\"k\":\"" k "\"}\n"
+#define JWK_K       "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"
+
+static void write_key(const char *name, const char *text, mode_t mode)
+{
+	write_file(name, text, strlen(text), mode);
+}
+
+static void the_keys_of_receipts_are_private_whole_and_of_different_names(void **state)
+{
+	char longer[JWT_KEY_FILE + 1];
+
+	(void)state;
+	write_key("a.jwk", JWK("a", JWK_K), 0600);
+	write_key("b.jwk", JWK("b", JWK_K), 0640);
+	assert_int_equal(load(RECEIPT("")), OK);
+	assert_null(conf->apps[0].receipt.keys);
+	assert_int_equal(load(RECEIPT("\"a.jwk\", \"b.jwk\"")), OK);
+	assert_int_equal(jwt_keys_nr(conf->apps[0].receipt.keys), 2);
+	assert_int_equal(conf->apps[0].receipt.lifetime, 300);
+
+	assert_complaint(RECEIPT("\"a.jwk\", \"b.jwk\", \"a.jwk\""), 0, "kid of another");
+	assert_complaint(RECEIPT("\"a.jwk\", \"none.jwk\""), 0, "none.jwk does not exist");
+	assert_complaint(RECEIPT("\"secret\""), 0, "benren receipt make-key");
+	write_key("a.jwk", JWK("a", "c2hvcnQ"), 0600);
+	assert_complaint(RECEIPT("\"a.jwk\""), 0, "too short");
+	assert_null(strstr(conf->errors[0], "c2hvcnQ"));
+	write_key("a.jwk", JWK("a", JWK_K), 0644);
+	assert_complaint(RECEIPT("\"a.jwk\""), 0, "other users may read");
+	memset(longer, ' ', sizeof longer);
+	write_file("a.jwk", longer, sizeof longer, 0600);
+	assert_complaint(RECEIPT("\"a.jwk\""), 0, "is too long");
+}
+
 static void a_file_that_cannot_be_read_is_told(void **state)
 {
 	char *large = calloc(1, 300000);
@@ -767,6 +804,7 @@ int main(void)
 		TEST(what_does_fit_together_is_taken),
 		TEST(only_wechats_hosts_go_without_sandbox),
 		TEST(a_secret_is_private_whole_and_one_line),
+		TEST(the_keys_of_receipts_are_private_whole_and_of_different_names),
 		TEST(a_file_that_cannot_be_read_is_told),
 		TEST(no_bytes_of_a_good_file_can_be_changed_to_a_crash),
 		TEST(a_budget_is_a_list_of_rates),
