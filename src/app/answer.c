@@ -1,6 +1,8 @@
 /* The one shape of answers about a face check. */
 #include "answer.h"
+#include "base/clock.h"
 #include "web/reply.h"
+#include "wx/receipt.h"
 
 const struct reason *answer_reason(enum answer id)
 {
@@ -86,8 +88,28 @@ struct json_out *answer_begin_ended(struct req *r, const struct conf_app *app,
 	return o;
 }
 
+static enum err make_receipt(struct req *r, const struct conf_app *app, const struct session *s,
+			     struct str *ret_jwt)
+{
+	struct wx *wx = app_of(r)->wx;
+	const struct receipt with = { wx_crypt(wx), wx_conf(wx), app, clock_wall_ms() / 1000 };
+
+	*ret_jwt = STR_NONE;
+	return s->rec.state == SESSION_PASSED ? receipt_write(&with, s, &r->arena, ret_jwt) : OK;
+}
+
 void answer_ended(struct req *r, const struct conf_app *app, const struct session *s)
 {
-	answer_begin_ended(r, app, s);
+	struct str receipt;
+
+	/* A yes that the business cannot check is none; asked again, it may be there. */
+	if (make_receipt(r, app, s, &receipt) != OK) {
+		answer_not_verified(r, web_reason(REASON_INTERNAL), "no receipt could be made",
+				    "none");
+		return;
+	}
+	struct json_out *o = answer_begin_ended(r, app, s);
+	if (receipt.len > 0)
+		json_put_str(o, "receipt", receipt);
 	reply_send(r);
 }

@@ -45,11 +45,12 @@ void answer_open(struct req *r, enum session_state state);
 
 /*
  * A session that has ended: 200 if it passed, 403 if not.  With `reveal_codes` the
- * client also gets WeChat's number and the text of its row.
+ * client also gets WeChat's number and the text of its row.  A pass bears its receipt
+ * where the app has keys for one; if that cannot be made it is 500, and no yes.
  */
 void answer_ended(struct req *r, const struct conf_app *app, const struct session *s);
 
-/* The same, left open for more members; then reply_send(). */
+/* The same without the receipt, left open for more members; then reply_send(). */
 struct json_out *answer_begin_ended(struct req *r, const struct conf_app *app,
 				    const struct session *s);
 
