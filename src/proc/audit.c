@@ -1,6 +1,6 @@
 /* benren audit verify: is an audit file as it was written? */
 #include "base/audit.h"
-#include "commands.h"
+#include "command.h"
 #include "exit_status.h"
 
 #include <inttypes.h>
@@ -67,21 +67,25 @@ static int verify(const char *path, const struct conf *c)
 	return EXIT_FAILED;
 }
 
-int command_audit(int argc, char **argv, const char *file)
+static int verify_file(const char *file, char **words)
 {
 	struct conf *c;
 	int status = EXIT_CONFIG;
 
-	if (argc < 2 || strcmp(argv[1], "verify") != 0) {
-		fprintf(stderr, "benren: audit what?  benren audit verify [FILE]\n");
-		return EXIT_USAGE;
-	}
-	if (command_too_long(argc, argv, 3))
-		return EXIT_USAGE;
 	if (conf_load(file, &c) != OK)
-		command_print_errors(c);
+		conf_print_errors(c);
 	else
-		status = verify(argc == 3 ? argv[2] : c->audit.file, c);
+		status = verify(words[0] == NULL ? c->audit.file : words[0], c);
 	conf_destroy(c);
 	return status;
+}
+
+int audit_command(const char *file, char **words)
+{
+	static const struct command commands[] = {
+		{ "verify", 1, verify_file },
+		{ NULL, 0, NULL },
+	};
+
+	return command_run(commands, file, words);
 }

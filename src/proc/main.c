@@ -1,8 +1,9 @@
 /* Finds out what is wanted: a worker, or one of the commands. */
 #include "base/conf.h"
 #include "base/crypt.h"
+#include "base/jwt.h"
 #include "base/log.h"
-#include "commands.h"
+#include "command.h"
 #include "exit_status.h"
 #include "web/cgi.h"
 #include "worker.h"
@@ -24,6 +25,13 @@ static const char usage[] =
 	"       benren [-c FILE] check      reads the configuration and says what is wrong\n"
 	"       benren [-c FILE] audit verify [FILE]\n"
 	"                                  is an audit file whole and unchanged? else audit.file\n"
+	"       benren [-c FILE] receipt verify\n"
+	"                                   checks a receipt (from standard input) and prints it\n"
+	"       benren receipt make-key HS256|ES256 [KID]\n"
+	"                                   prints a new key for receipts: to be kept in a file\n"
+	"                                   of mode 0600 or 0640, as receipt.key_files name it\n"
+	"       benren [-c FILE] receipt public-keys\n"
+	"                                   what ES256 receipts are checked with, as a JWK set\n"
 	"       benren version | help\n"
 	"\n"
 	"  -c, --config FILE   the configuration; else $BENREN_CONF, else benren.json beside\n"
@@ -54,12 +62,6 @@ static bool is_listening(int fd)
 	socklen_t len = sizeof listening;
 
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
-}
-
-void command_print_errors(const struct conf *c)
-{
-	for (unsigned i = 0; i < c->error_nr; i++)
-		fprintf(stderr, "benren: %s\n", c->errors[i]);
 }
 
 /* What works, but deserves a second thought. */
@@ -96,25 +98,14 @@ static void print_warnings(const struct conf *c)
 	}
 }
 
-bool command_too_long(int argc, char **argv, int most)
-{
-	if (argc <= most)
-		return false;
-	fprintf(stderr,
-		"benren: '%s' is one word too many: the configuration is named with -c FILE\n",
-		argv[most]);
-	return true;
-}
-
-static int check(int argc, char **argv, const char *file)
+static int check(const char *file, char **words)
 {
 	struct conf *c;
 	int status = EXIT_CONFIG;
 
-	if (command_too_long(argc, argv, 1))
-		return EXIT_USAGE;
+	(void)words;
 	if (conf_load(file, &c) != OK)
-		command_print_errors(c);
+		conf_print_errors(c);
 	else
 		status = worker_check(c);
 	if (status == EXIT_FINE) {
@@ -139,7 +130,7 @@ static int worker(const char *file)
 		return EXIT_USAGE;
 	}
 	if (conf_load(file, &c) != OK)
-		command_print_errors(c);
+		conf_print_errors(c);
 	else if (log_open(c->log.file, (enum log_level)c->log.level, c->sandbox) != OK)
 		fprintf(stderr, "benren: the log file %s cannot be opened: %s\n", c->log.file,
 			strerror(errno));
@@ -151,43 +142,24 @@ static int worker(const char *file)
 	return status;
 }
 
-static int version(int argc, char **argv, const char *file)
+static int version(const char *file, char **words)
 {
-	(void)file;
-	if (command_too_long(argc, argv, 1))
-		return EXIT_USAGE;
+	(void)file, (void)words;
 	puts("benren " BENREN_VERSION);
 	return EXIT_FINE;
 }
 
-static int help(int argc, char **argv, const char *file)
+static int help(const char *file, char **words)
 {
-	(void)file;
-	if (command_too_long(argc, argv, 1))
-		return EXIT_USAGE;
+	(void)file, (void)words;
 	fputs(usage, stdout);
 	return EXIT_FINE;
 }
 
-static const struct {
-	const char *word;
-	int (*run)(int argc, char **argv, const char *file);
-} commands[] = {
-	{ "check", check },
-	{ "audit", command_audit },
-	{ "version", version },
-	{ "help", help },
+static const struct command commands[] = {
+	{ "check", 0, check },     { "audit", 2, audit_command }, { "receipt", 3, receipt_command },
+	{ "version", 0, version }, { "help", 0, help },           { NULL, 0, NULL },
 };
-
-/* argv[0] is the command's word, file the configuration. */
-static int command(int argc, char **argv, const char *file)
-{
-	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
-		if (strcmp(argv[0], commands[i].word) == 0)
-			return commands[i].run(argc, argv, file);
-	fprintf(stderr, "benren: there is no command '%s': see 'benren help'\n", argv[0]);
-	return EXIT_USAGE;
-}
 
 /* A web server that starts us as a script may hand over words of a query string. */
 static bool words_are_foreign(void)
@@ -210,6 +182,7 @@ int main(int argc, char **argv)
 
 	open_standard_fds();
 	crypt_setup();
+	jwt_setup();
 	if (words_are_foreign())
 		argc = 1;
 	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {
@@ -218,9 +191,9 @@ int main(int argc, char **argv)
 			named = optarg;
 			break;
 		case 'h':
-			return help(0, NULL, NULL);
+			return help(NULL, NULL);
 		case 'V':
-			return version(0, NULL, NULL);
+			return version(NULL, NULL);
 		case 'k':
 			conf_print_keys();
 			return EXIT_FINE;
@@ -229,5 +202,5 @@ int main(int argc, char **argv)
 		}
 	}
 	conf_find(named, file);
-	return optind < argc ? command(argc - optind, argv + optind, file) : worker(file);
+	return optind < argc ? command_run(commands, file, argv + optind) : worker(file);
 }

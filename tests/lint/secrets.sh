@@ -15,6 +15,7 @@ src/wx/login.c          AppSecret and code stand in the URL of jscode2session
 src/wx/v2.c             cert_hash is made of name and ID number
 src/wx/identity.c       keyed hashes of a person, to know him again
 src/wx/told.c           keyed hashes of a person, for his business
+src/proc/receipt.c      prints the new key that it was asked for
 '
 
 inside='\.bytes_\|->bytes_\|\.len_\|->len_'
