@@ -1,5 +1,6 @@
 /* benren audit verify: is an audit file as it was written? */
 #include "base/audit.h"
+#include "base/conf.h"
 #include "command.h"
 #include "exit_status.h"
 

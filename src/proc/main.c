@@ -64,38 +64,49 @@ static bool is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening != 0;
 }
 
-/* What works, but deserves a second thought. */
+/* What works, but deserves a second thought: who can do what because of it. */
+static void warn_of_app(const struct conf *c, const struct conf_app *a)
+{
+	bool anonymous = a->caller == CALLER_ANONYMOUS;
+	const struct {
+		bool when;
+		const char *what;
+	} rows[] = {
+		{ a->protocol == PROTOCOL_1_0 && a->caller == CALLER_PARAM &&
+			  a->openid_param[0] == '\0',
+		  "without openid_param nobody notices when another WeChat user's phone does the "
+		  "face check" },
+		{ anonymous,
+		  "caller \"anonymous\" does not protect a result against theft, only against "
+		  "another identity" },
+		{ anonymous && c->budgets.app.rate_nr == 0,
+		  "with anonymous callers budgets.app is the only bound on what all of them "
+		  "together may cost, and it is \"0\"" },
+		{ a->protocol == PROTOCOL_1_0 && !c->sandbox,
+		  "WeChat announced the end of protocol \"1.0\" for 2026-06-30: move to \"2.0\"" },
+		{ a->reveal_codes, "reveal_codes tells clients whether an ID number is real" },
+		{ a->receipt.keys == NULL && secret_empty(a->business_secret),
+		  "your server cannot learn a verdict but from the phone, which can say "
+		  "anything: set receipt.key_files, or business_secret_file for /result" },
+		{ c->identity.lookup_url[0] != '\0' && secret_empty(a->business_secret),
+		  "without business_secret_file identity.lookup_url is not asked for this app" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].when)
+			printf("warning: %s: %s\n", a->appid, rows[i].what);
+}
+
 static void print_warnings(const struct conf *c)
 {
 	if (geteuid() == 0)
-		printf("warning: checked as root: the workers' user may not read or write what "
-		       "root "
-		       "may\n");
+		puts("warning: checked as root: the workers' user may not read or write what root "
+		     "may");
 	if (c->accept_get)
-		printf("warning: accept_get is on: names and ID numbers come in query strings, "
-		       "which "
-		       "web servers write to access logs\n");
-	for (unsigned i = 0; i < c->app_nr; i++) {
-		const struct conf_app *a = &c->apps[i];
-		if (a->protocol == PROTOCOL_1_0 && a->caller == CALLER_PARAM &&
-		    a->openid_param[0] == '\0')
-			printf("warning: %s: without openid_param nobody notices when another "
-			       "WeChat user's phone does the face check\n",
-			       a->appid);
-		if (a->caller == CALLER_ANONYMOUS)
-			printf("warning: %s: caller \"anonymous\" does not protect a result "
-			       "against "
-			       "theft, only against another identity\n",
-			       a->appid);
-		if (a->protocol == PROTOCOL_1_0 && !c->sandbox)
-			printf("warning: %s: WeChat announced the end of protocol \"1.0\" for "
-			       "2026-06-30: move to \"2.0\"\n",
-			       a->appid);
-		if (a->reveal_codes)
-			printf("warning: %s: reveal_codes tells clients whether an ID number is "
-			       "real\n",
-			       a->appid);
-	}
+		puts("warning: accept_get is on: names and ID numbers come in query strings, which "
+		     "web servers write to access logs");
+	for (unsigned i = 0; i < c->app_nr; i++)
+		warn_of_app(c, &c->apps[i]);
 }
 
 static int check(const char *file, char **words)

@@ -444,3 +444,19 @@ def test_a_wechat_that_takes_no_connections_costs_no_descriptor(build, seconds):
                 assert connection.answer().status == 200
     rig.close()
     deaf.stop()
+
+
+def test_what_deserves_a_second_thought_is_told_with_the_app(tmp_path, clean):
+    alone, _ = conf_file(tmp_path, apps=(ANON10, PARAM20))
+    conf = json.loads(alone.read_text())
+    clean.append(conf)
+    conf.update(accept_get=True, identity={"lookup_url": "https://127.0.0.1:1/identity"})
+    for app in conf["apps"]:
+        del app["business_secret_file"]
+    alone.write_text(json.dumps(conf))
+    said = run("check", "-c", str(alone)).stdout
+    for app, words in ((ANON10, "against theft"), (ANON10, "budgets.app"), (ANON10, "cannot learn a verdict"),
+                       (PARAM20, "cannot learn a verdict"), (PARAM20, "identity.lookup_url is not asked")):
+        assert [line for line in said.splitlines()
+                if line.startswith("warning: %s: " % app.appid) and words in line], (app, words, said)
+    assert "warning: accept_get" in said and "%s: caller" % PARAM20.appid not in said
