@@ -1,4 +1,4 @@
-/* The arena: a list of blocks, each twice as large as the one before. */
+/* The arena: a list of blocks, each half as large as what was handed out before it. */
 #include "base/arena.h"
 #include "base/mem.h"
 
@@ -30,8 +30,10 @@ void arena_finish(struct arena *a)
 
 static struct arena_block *add_block(struct arena *a, size_t at_least)
 {
-	size_t size = a->blocks == NULL ? FIRST_BLOCK : a->blocks->size * 2;
+	size_t size = a->used / 2; /* so at most a third of it stays unused */
 
+	if (size < FIRST_BLOCK)
+		size = FIRST_BLOCK;
 	if (size > LARGEST_BLOCK)
 		size = LARGEST_BLOCK;
 	if (size < at_least)
