@@ -12,6 +12,11 @@ BUILD = pathlib.Path(os.environ.get("BENREN_BUILD", ROOT / "build" / "asan"))
 SHORT = bool(os.environ.get("BENREN_SHORT"))
 
 
+def figure(whole, short):
+    """The row's figure: the whole of it by tests/threats, the short one in tests/run."""
+    return whole if os.environ.get("BENREN_WHOLE") else short
+
+
 def program(name):
     path = BUILD / name
     assert path.exists(), "%s is missing: build it, or say by BENREN_BUILD where it is" % path
