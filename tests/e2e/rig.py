@@ -22,6 +22,16 @@ class App:
     more: tuple = ()
 
     @property
+    def open_call(self):
+        """How WeChat's ledger calls the opening of a face check,"""
+        return "getuseridkey" if self.protocol == "1.0" else "getverifyid"
+
+    @property
+    def query_call(self):
+        """and the question for its result."""
+        return "getinfo" if self.protocol == "1.0" else "queryverifyinfo"
+
+    @property
     def secret(self):
         return "secret-of-" + self.appid
 

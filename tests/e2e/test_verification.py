@@ -86,17 +86,6 @@ def test_who_does_not_pass_is_told_the_class_and_nothing_more(rig, app, outcome,
     assert rig.sandbox.total(paths(app)[1]) == 1, "a verdict that stands is not asked for again"
 
 
-@pytest.mark.parametrize("app", KNOWN_APPS, ids=lambda a: a.name)
-def test_after_a_failed_face_the_same_session_never_passes(rig, app):
-    user = rig.user(app).open()
-    user.scan("other_face")
-    assert user.verify().status == 403
-    user.scan("pass")
-    answer = user.verify()
-    assert answer.status in (403, 409), answer
-    assert user.send("session", {"session": user.session}).status == 403
-
-
 def test_the_answer_of_another_identity_is_refused(rig):
     """A phone that was handed another person's identity brings a result that is not for our key."""
     user = rig.user(ANON10).open()
@@ -174,42 +163,6 @@ def test_where_the_location_names_no_app_the_session_does(rig):
     assert answer.status == 401, "the app of the session wants to know who is asking"
     first = rig.client.send("/face/identify", people.person())
     assert first.status == 200 and "user_id_key" in first.json, "without a session it is the first app"
-
-
-# --- once ------------------------------------------------------------------------------------
-
-@pytest.mark.parametrize("app", KNOWN_APPS, ids=lambda a: a.name)
-def test_the_same_question_again_gets_the_same_answer_without_a_call(rig, app):
-    user = rig.user(app).open()
-    first = user.passes()
-    for _ in range(8):
-        again = user.verify()
-        assert again.json == first.json
-    assert rig.sandbox.total(paths(app)[1]) == 1
-    asked = [rig.pool.line_of(a)["asked"] for a in (first, again)]
-    assert asked == [True, False]
-
-
-def test_a_session_passes_once_and_a_second_scan_of_its_key_is_used(rig):
-    user = rig.user(PARAM10).open()
-    user.passes()
-    user.scan()
-    answer = user.verify()
-    assert answer.status == 409 and answer["reason"] == "used", answer
-    for fields in ({}, {"session": user.session}):
-        answer = user.verify(**fields)
-        assert answer.status == 409 and answer["reason"] == "used", "and so it stays"
-    assert rig.sandbox.total("getinfo") == 2
-
-
-def test_one_result_belongs_to_one_session(rig):
-    user = rig.user(PARAM10).open()
-    user.passes()
-    result = user.verify_result
-    user.open()
-    answer = user.send("verify", {"verify_result": result, "session": user.session})
-    assert answer.status == 409 and answer["verified"] is False, answer
-    user.passes()
 
 
 # --- time --------------------------------------------------------------------------------------
