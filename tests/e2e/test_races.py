@@ -1,61 +1,12 @@
-"""Many at once: one question to WeChat, and one answer for all."""
-
-import threading
-
-import pytest
+"""Many at once, and what they do excludes each other."""
 
 import where
+from race import CROWD, at_once
 from rig import PARAM10, PARAM20, each
 
 RIG = {"workers": 3, "apps": (PARAM10, PARAM20), "delay_ms": 60}
-ROUNDS, CROWD = 8, 64
+ROUNDS = 8
 KNOWN_APPS = [PARAM10, PARAM20]
-
-
-def crowd(do, n=CROWD):
-    """do() n times at the same instant."""
-    gate = threading.Barrier(n)
-
-    def one(_):
-        gate.wait()
-        return do()
-
-    return each(range(n), one, n)
-
-
-def query_path(app):
-    return "getinfo" if app.protocol == "1.0" else "queryverifyinfo"
-
-
-@pytest.mark.parametrize("named", [False, True], ids=["alone", "with_session"])
-@pytest.mark.parametrize("app", KNOWN_APPS, ids=lambda a: a.name)
-def test_sixty_four_at_once_ask_wechat_once(rig, app, named):
-    pids = set()
-    for done in range(1, ROUNDS + 1):
-        user = rig.user(app).open()
-        user.scan()
-        more = {"session": user.session} if named else {}
-        answers = crowd(lambda: user.verify(**more))
-        codes = [answer.status for answer in answers]
-        assert set(codes) <= {200, 409}, codes
-        assert codes.count(200) >= 1 and 409 in codes, codes
-        for answer in answers:
-            if answer.status == 409:
-                assert answer["reason"] == "in_progress" and "Retry-After" in answer.headers
-        assert user.verify(**more).status == 200
-        assert rig.sandbox.total(query_path(app)) == done
-        pids |= {rig.pool.line_of(answer)["pid"] for answer in answers}
-    assert len(pids) > 1, "several workers took part"
-
-
-@pytest.mark.parametrize("app", KNOWN_APPS, ids=lambda a: a.name)
-def test_a_face_that_fails_fails_for_all_of_them(rig, app):
-    user = rig.user(app).open()
-    user.scan("other_face")
-    answers = crowd(user.verify)
-    assert {answer.status for answer in answers} <= {403, 409}
-    assert user.verify().status == 403
-    assert rig.sandbox.total(query_path(app)) == 1
 
 
 def test_two_results_of_one_session_race_and_one_wins(rig):
@@ -65,15 +16,7 @@ def test_two_results_of_one_session_race_and_one_wins(rig):
         for outcome in ("pass", "other_face"):
             user.scan(outcome)
             bodies.append({"verify_result": user.verify_result})
-        turn = iter(bodies * (CROWD // 2))
-        lock = threading.Lock()
-
-        def verify():
-            with lock:
-                body = next(turn)
-            return body, user.send("verify", body)
-
-        crowd(verify)
+        at_once([lambda body=body: user.send("verify", body) for body in bodies] * (CROWD // 2))
         last = [user.send("verify", body) for body in bodies]
         codes = [answer.status for answer in last]
         assert codes in ([200, 409], [409, 403]), codes
@@ -85,14 +28,8 @@ def test_a_cancel_and_a_verdict_race_and_the_session_ends_once(rig):
     for app in KNOWN_APPS * (ROUNDS // 2):
         user = rig.user(app).open()
         user.scan()
-        turn = iter(range(CROWD))
-
-        def one():
-            if next(turn) % 2 == 0:
-                return user.send("cancel", {"session": user.session, "err_code": 90100})
-            return user.verify()
-
-        answers = crowd(one)
+        answers = at_once([lambda: user.send("cancel", {"session": user.session, "err_code": 90100}),
+                           user.verify] * (CROWD // 2))
         end = where.wait_for(lambda: ended(user), "the session has ended")
         passed = [answer for answer in answers if answer.status == 200 and "verified" in answer.json]
         cancelled = [answer for answer in answers if "cancelled" in answer.json]
