@@ -121,22 +121,7 @@ def test_where_the_location_names_no_app_the_session_does(rig):
     assert first.status == 200 and "user_id_key" in first.json, "without a session it is the first app"
 
 
-# --- time --------------------------------------------------------------------------------------
-
-def test_an_expired_session_is_gone(rig):
-    short = next(row["id_card_number"] for row in rig.sandbox.catalogue()
-                 if row["when"] == "special" and "one second" in row["text"])
-    users = [rig.user(app).open(people.person(short)) for app in KNOWN_APPS]
-    for user in users:
-        assert user.opened["expires_in"] == 1
-        user.scan()
-    time.sleep(1.1)
-    for user in users:
-        for answer in (user.verify(session=user.session), user.verify(),
-                       user.send("session", {"session": user.session})):
-            assert answer.status == 410 and answer["reason"] == "expired", answer
-            assert answer["state"] == "expired"
-
+# --- pending --------------------------------------------------------------------------------------
 
 def test_pending_stays_pending_until_it_is_decided(rig):
     old, new = rig.user(PARAM10).open(), rig.user(PARAM20).open()

@@ -42,7 +42,8 @@ struct store {
 	struct fake_value values[512];
 	struct loop *loop;
 	bool wait;
-	unsigned ops; /* so far */
+	int64_t still; /* its clock stands at this; 0: it runs */
+	unsigned ops;  /* so far */
 	/* Before an operation; anything but OK is its outcome.  after: the same, but done. */
 	enum err (*meddle)(enum verb verb, struct store_op *op);
 	enum err (*after)(enum verb verb, struct store_op *op);
@@ -51,13 +52,18 @@ struct store {
 static struct store fake_store;
 static uint64_t fake_versions;
 
+static inline int64_t fake_now(void)
+{
+	return fake_store.still != 0 ? fake_store.still : clock_boot_ms();
+}
+
 static inline struct fake_value *find_value(enum store_kind kind, const struct digest *key)
 {
 	for (size_t i = 0; i < ARRAY_LEN(fake_store.values); i++) {
 		struct fake_value *v = &fake_store.values[i];
 		if (!v->used || v->kind != kind || !digest_equal(&v->key, key))
 			continue;
-		if (v->expires > clock_boot_ms())
+		if (v->expires > fake_now())
 			return v;
 		v->used = false;
 	}
@@ -70,14 +76,14 @@ static inline unsigned count_values(enum store_kind kind)
 
 	for (size_t i = 0; i < ARRAY_LEN(fake_store.values); i++)
 		n += fake_store.values[i].used && fake_store.values[i].kind == kind &&
-		     fake_store.values[i].expires > clock_boot_ms();
+		     fake_store.values[i].expires > fake_now();
 	return n;
 }
 
 static inline struct fake_value *free_value(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(fake_store.values); i++)
-		if (!fake_store.values[i].used || fake_store.values[i].expires <= clock_boot_ms())
+		if (!fake_store.values[i].used || fake_store.values[i].expires <= fake_now())
 			return &fake_store.values[i];
 	return NULL;
 }
@@ -193,7 +199,7 @@ enum progress store_del(struct store *s, struct store_op *op, void (*done)(struc
 int64_t store_now(const struct store *s)
 {
 	(void)s;
-	return clock_boot_ms();
+	return fake_now();
 }
 
 enum err store_ready(struct store *s)

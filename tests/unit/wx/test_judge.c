@@ -587,24 +587,6 @@ static void a_lost_answer_is_asked_for_once_more(void **state)
 	assert_int_equal(state_of(b), SESSION_OPENED);
 }
 
-static void an_expired_session_does_not_pass_any_more(void **state)
-{
-	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
-	struct try t;
-
-	(void)state;
-	clock_skew_ms += 3600001;
-	fake_net.by_default[QUERY_1] = info(a->key, a->openid, PERSON_NAME, 0);
-	assert_int_equal(judge1(&t, a, RESULT), JUDGE_EXPIRED);
-	t = (struct try){ .judge = { .session = str_of(a->id) } };
-	judge_start(&t, wx, PROTOCOL_1_0, a, "result-2");
-	assert_int_equal(judge_end(&t), JUDGE_EXPIRED);
-	assert_int_equal(fake_net.calls[QUERY_1], 1); /* named: it is not even asked about */
-	assert_int_equal(state_of(a), SESSION_OPENED);
-	clock_skew_ms += SESSION_LINGER_MS;
-	assert_int_equal(judge1(&t, a, "result-3"), JUDGE_FOREIGN);
-}
-
 /* One result, two sessions of the same caller. */
 static void a_result_ends_one_session_only(void **state)
 {
@@ -981,21 +963,18 @@ static void no_other_answer_passes_in_2_0(void **state)
 	}
 }
 
-static void an_expired_or_unfinished_session_is_not_asked_about(void **state)
+static void an_unfinished_session_is_not_asked_about(void **state)
 {
-	struct person *a = person(PROTOCOL_2_0, USER_OPENID),
-		      *b = person(PROTOCOL_2_0, USER_OPENID);
+	struct person *a = person(PROTOCOL_2_0, USER_OPENID);
 	struct session s;
 	struct try t;
 
 	(void)state;
 	fake_net.by_default[QUERY_2] = YES;
-	assert_true(load(b, &s));
+	assert_true(load(a, &s));
 	s.rec.state = SESSION_NEW;
-	write_session(b, &s);
-	assert_int_equal(judge2(&t, b, b->id), JUDGE_ASKING);
-	clock_skew_ms += 3600000;
-	assert_int_equal(judge2(&t, a, a->id), JUDGE_EXPIRED);
+	write_session(a, &s);
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ASKING);
 	assert_int_equal(fake_net.calls[QUERY_2], 0);
 }
 
@@ -1341,7 +1320,6 @@ int main(void)
 		BOTH(an_unusable_answer_changes_nothing),
 		BOTH(a_refused_result_is_not_asked_about_again),
 		BOTH(a_lost_answer_is_asked_for_once_more),
-		BOTH(an_expired_session_does_not_pass_any_more),
 		BOTH(a_result_ends_one_session_only),
 		BOTH(a_crash_before_the_note_costs_the_lease_and_no_more),
 		BOTH(who_was_faster_is_right),
@@ -1355,7 +1333,7 @@ int main(void)
 		BOTH(many_at_once_hold_one_lease),
 		BOTH(a_lost_lease_is_a_lost_verdict),
 		BOTH(no_other_answer_passes_in_2_0),
-		BOTH(an_expired_or_unfinished_session_is_not_asked_about),
+		BOTH(an_unfinished_session_is_not_asked_about),
 		BOTH(no_failure_of_the_store_makes_2_0_pass_or_stick),
 		BOTH(nor_in_2_0_when_the_answer_is_no),
 		BOTH(a_verdict_is_a_line_with_everything_but_who_it_was),

@@ -211,31 +211,6 @@ static void what_cannot_be_an_id_is_told(void **state)
 						   43 }));
 }
 
-/* T07: the last millisecond, the end, the one after; in each state. */
-static void time_ends_a_session_that_has_not_ended(void **state)
-{
-	static const struct {
-		enum session_state stored, before, after;
-	} rows[] = {
-		{ SESSION_NEW, SESSION_NEW, SESSION_EXPIRED },
-		{ SESSION_OPENED, SESSION_OPENED, SESSION_EXPIRED },
-		{ SESSION_QUERYING, SESSION_QUERYING, SESSION_EXPIRED },
-		{ SESSION_PASSED, SESSION_PASSED, SESSION_PASSED },
-		{ SESSION_FAILED, SESSION_FAILED, SESSION_FAILED },
-	};
-	struct session s = { .rec = { .expires = 3600000, .lease_until = 4000000 } };
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		s.rec.state = (uint8_t)rows[i].stored;
-		assert_int_equal(session_state(&s, 0), rows[i].before);
-		assert_int_equal(session_state(&s, 3599999), rows[i].before);
-		assert_int_equal(session_state(&s, 3600000), rows[i].after);
-		assert_int_equal(session_state(&s, 3600001), rows[i].after);
-		assert_int_equal(session_state(&s, INT64_MAX), rows[i].after);
-	}
-}
-
 static void a_lease_that_ran_out_is_an_open_session_again(void **state)
 {
 	struct session s = {
@@ -317,7 +292,6 @@ int main(void)
 		cmocka_unit_test(two_sessions_cannot_be_mixed),
 		cmocka_unit_test(an_id_can_be_given_again_and_is_never_two_times_the_same),
 		cmocka_unit_test(what_cannot_be_an_id_is_told),
-		cmocka_unit_test(time_ends_a_session_that_has_not_ended),
 		cmocka_unit_test(a_lease_that_ran_out_is_an_open_session_again),
 		cmocka_unit_test(no_move_is_made_that_the_drawing_does_not_show),
 		cmocka_unit_test(callers_of_two_kinds_or_apps_are_two),
