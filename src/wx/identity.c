@@ -123,12 +123,23 @@ static char check_digit(const char *p)
 	return "10X98765432"[sum % 11];
 }
 
+/* Full-width digits, say: who typed eighteen of them must not be told to type eighteen. */
+static bool is_ascii(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
 static const struct reason *check_id(struct str id, int today)
 {
 	static const char decimal[] = "0123456789";
 
 	if (id.len == 0)
 		return &no_id;
+	if (!is_ascii(id))
+		return &id_chars;
 	if (id.len == 15 && str_only(id, decimal))
 		return &id_first_gen;
 	if (id.len != ID_NUMBER_LEN)

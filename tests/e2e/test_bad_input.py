@@ -42,7 +42,7 @@ BAD_NUMBERS = [
     ("11010519491331002X", "id_card_number_date"), ("11010519490229002X", "id_card_number_date"),
     ("11010529991231002X", "id_card_number_date"), ("11010500001231002X", "id_card_number_date"),
     ("110105194912310021", "id_card_number_check"), ("110105194912310020", "id_card_number_check"),
-    ("１１０１０５１９４９１２３１００２Ｘ", "id_card_number_length"),
+    ("１１０１０５１９４９１２３１００２Ｘ", "id_card_number_characters"),
 ]
 
 

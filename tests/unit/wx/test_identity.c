@@ -163,7 +163,8 @@ static void id_numbers_are_checked_by_the_standard(void **state)
 		{ "11010519491231002Y", NULL, "id_card_number_characters" },
 		{ "1101051949 2310020", NULL, "id_card_number_characters" },
 		{ "１１０１０５", NULL, "id_card_number_characters" }, /* 18 bytes of fullwidth */
-		{ "110105194912310020\xE5", NULL, "id_card_number_length" },
+		{ "110105194912310020\xE5", NULL, "id_card_number_characters" },
+		{ "１１０１０５１９４９１２３１００２Ｘ", NULL, "id_card_number_characters" },
 		{ "110105199902290013", NULL, "id_card_number_date" }, /* no leap year */
 		{ "110105190002290013", NULL, "id_card_number_date" }, /* nor 1900 */
 		{ "110105199913010013", NULL, "id_card_number_date" },
