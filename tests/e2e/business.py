@@ -60,8 +60,8 @@ class LookupServer:
     def write(self):
         self.file.write_text(json.dumps(self.users, ensure_ascii=False))
 
-    def knows(self, name, **what):
-        self.users[name] = what
+    def knows(self, who, /, **what):
+        self.users[who] = what
         self.write()
 
     def said(self):
@@ -103,9 +103,12 @@ class Scripted:
             def log_message(self, *_):
                 pass
 
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 1024
+
         self.over = threading.Event()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.url = "http://127.0.0.1:%d/face/identity" % self.server.server_port
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
