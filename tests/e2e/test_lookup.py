@@ -344,6 +344,29 @@ def test_who_sends_half_an_identity_is_not_looked_up(build, scripted):
     assert scripted.asked == [] and opened_in_all(rig) == 0
 
 
+def test_who_sends_an_identity_and_too_much_besides_is_not_looked_up(build, scripted):
+    """The request's memory ends just where its name would be kept."""
+    rig = build(apps=(PARAM20,), identity={"lookup_url": scripted.url})
+    scripted.says(PERSON)
+    user, name = rig.user(PARAM20), "张" * 85
+
+    def ask_with(ones, pad=0):
+        more = {"more": [1] * ones, "pad": "x" * pad}
+        return user.send("identify", {**people.person(), "name": name, **more})
+
+    fits, too_many = 1, 7000
+    while too_many - fits > 1:
+        middle = (fits + too_many) // 2
+        if ask_with(middle).status == 413:
+            too_many = middle
+        else:
+            fits = middle
+    answers = [ask_with(ones, pad) for ones in range(fits - 8, fits + 8) for pad in (0, 40, 80)]
+    assert {(answer.status, answer["reason"]) for answer in answers} == \
+        {(503, "retry"), (413, "body_too_large")}
+    assert scripted.asked == [] and user.identify().status == 200
+
+
 def test_nobody_in_particular_has_no_identity(build, scripted):
     rig = build(apps=(ANON10,), identity={"lookup_url": scripted.url})
     scripted.says(PERSON)
