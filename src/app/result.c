@@ -54,7 +54,8 @@ static void put_details(struct result *x, struct json_out *o)
 	json_put_str(o, "protocol", str_of(s->rec.protocol == PROTOCOL_1_0 ? "1.0" : "2.0"));
 	if (s->rec.consent[0] != '\0')
 		json_put_str(o, "consent", str_of(s->rec.consent));
-	put_hex(o, "caller", &s->rec.told_caller);
+	if (x->app->caller != CALLER_ANONYMOUS)
+		put_hex(o, "caller", &s->rec.told_caller);
 	put_hex(o, "identity", &s->rec.told_identity);
 	reply_put_int(x->req, "ended_at", "endedAt", s->rec.ended_wall / 1000);
 	explicit_bzero(id, sizeof id);

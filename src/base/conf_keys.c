@@ -18,7 +18,7 @@ const struct conf_key conf_keys[] = {
 	  "shared memory of the pool: a file, made at the first start; one per pool" },
 	{ "key_file", CONF_PATH, TOP(key_file), "\"\"", 0, 0, NULL,
 	  "32 random bytes that hashes and sealing rest on; made where missing; \"\": segment + \".key\"" },
-	{ "sessions", CONF_INT, TOP(sessions), "16384", 64, 4194304, NULL,
+	{ "sessions", CONF_INT, TOP(sessions), "4096", 64, 4194304, NULL,
 	  "face checks at the same time, over all workers, for up to an hour each" },
 	{ "prefix", CONF_TEXT, TOP(prefix), "\"\"", 0, 0, NULL,
 	  "path that must stand before the endpoint; \"\": any" },

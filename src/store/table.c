@@ -11,13 +11,12 @@
 enum { LOCK_BUDGET_MS = 20, LINE = 64 };
 
 /*
- * Keys fall into shards at random, so a shard holds a Poisson number of them.  With
- * a mean of at most 68 and 60 slots to spare, one shard overflows with a probability
- * of 4e-11 (with a smaller mean less, as the spare stays).  16,384 sessions are 241
- * shards, and 723 for their keys: 4e-8 that any of them overflows when everything
- * that was asked for is there; for 4 million sessions 1e-5.  test_table.c does the sum.
+ * Keys fall into shards at random, so a shard holds a Poisson number of them: its mean,
+ * and by 6.5 times its square root more with a probability of some 1e-11.  So that many
+ * slots are to spare, and a few for small means.  A larger mean spares memory, a smaller
+ * one the scan of a shard's entries.  test_table.c does the sums.
  */
-enum { SHARD_MEAN = 68, SHARD_SPARE = 60 };
+enum { SHARD_MEAN = 136, SPARE_LEAST = 9 };
 
 static const uint32_t NO_SLOT = UINT32_MAX;
 
@@ -74,6 +73,15 @@ static uint64_t shard_size(const struct table_shape *shape)
 	return round_up(slots_at(shape) + (shape->slots + UINT64_C(1)) * slot_size(shape), LINE);
 }
 
+static uint64_t spare_slots(uint64_t mean)
+{
+	uint64_t root = 0;
+
+	while (root * root < mean)
+		root++;
+	return root * 13 / 2 + SPARE_LEAST;
+}
+
 uint64_t table_size(const struct table_shape *shape)
 {
 	return shape->shards * shard_size(shape);
@@ -86,9 +94,10 @@ struct table_shape table_shape_for(uint64_t values, uint32_t least_shards, uint3
 	if (shards < least_shards)
 		shards = least_shards;
 	ensure(shards < UINT32_MAX);
+	uint64_t mean = (values + shards - 1) / shards;
 	return (struct table_shape){
 		.shards = (uint32_t)shards,
-		.slots = (uint32_t)((values + shards - 1) / shards) + SHARD_SPARE,
+		.slots = (uint32_t)(mean + spare_slots(mean)),
 		.value_max = value_max,
 	};
 }

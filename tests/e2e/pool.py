@@ -251,7 +251,7 @@ class Pool:
         """Proves the structure of the segment, and says what is in it."""
         done = subprocess.run(
             [where.program("tests/check_segment"), self.conf["segment"],
-             str(self.conf.get("sessions", 16384))],
+             str(self.conf.get("sessions", 4096))],
             capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
         return json.loads(done.stdout)

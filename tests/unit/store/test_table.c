@@ -27,14 +27,16 @@ static double overflow(uint64_t mean, uint64_t most)
 
 static void what_was_asked_for_fits_whatever_the_keys_are(void **state)
 {
-	static const uint64_t values[] = { 1, 16, 64, 192, 4352, 4353, 16384, 49152, 12582912 };
+	static const uint64_t values[] = { 1,    16,   64,    192,   1000,   4352,    4353,
+					   8704, 8705, 16384, 49152, 131072, 33554432 };
 
 	(void)state;
 	assert_true(overflow(64, 64) > 0.3 && overflow(64, 64) < 0.5);
 	for (size_t i = 0; i < ARRAY_LEN(values); i++) {
 		struct table_shape s = table_shape_for(values[i], 8, 128);
 		uint64_t mean = (values[i] + s.shards - 1) / s.shards;
-		assert_in_range(s.slots, 61, 128);
+		assert_in_range(s.slots, mean + 15, mean + 100);
+		assert_true(s.shards * s.slots < 2 * values[i] + 32 * s.shards);
 		assert_in_range(s.shards, 8, UINT32_MAX);
 		assert_true(s.shards * overflow(mean, s.slots) < 1e-4);
 	}
