@@ -127,7 +127,7 @@ class User:
 
 
 class Rig:
-    def __init__(self, workers=2, apps=APPS, delay_ms=0, web=True, user=None, sandbox=None,
+    def __init__(self, workers=2, apps=APPS, delay_ms=0, web=Nginx, user=None, sandbox=None,
                  before=None, **conf):
         self.root = os.geteuid() == 0
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="benren-e2e-"))
@@ -144,7 +144,7 @@ class Rig:
                     shutil.chown(path, user, user)
             self.pool = self._part(Pool(self.folder, conf, workers, user))
             if web:
-                self.web = self._part(Nginx(self.folder, self.pool.socket, apps, self.root))
+                self.web = self._part(web(self.folder, self.pool.socket, apps, self.root))
                 self.client = Client(self.web.port)
         except BaseException:
             self.close()

@@ -73,6 +73,18 @@ def free_port():
         return s.getsockname()[1]
 
 
+def wait_until_it_answers(server):
+    def answers():
+        assert server.process.poll() is None, server.process.stderr.read()
+        try:
+            socket.create_connection(("127.0.0.1", server.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    where.wait_for(answers, "the web server answers")
+
+
 class Nginx:
     def __init__(self, folder, pool_socket, apps, root):
         self.port = free_port()
@@ -84,15 +96,7 @@ class Nginx:
         self.process = subprocess.Popen(
             [where.tool("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")],
             stderr=subprocess.PIPE, text=True)
-        where.wait_for(self._answers, "nginx answers")
-
-    def _answers(self):
-        assert self.process.poll() is None, self.process.stderr.read()
-        try:
-            socket.create_connection(("127.0.0.1", self.port), 1).close()
-        except OSError:
-            return False
-        return True
+        wait_until_it_answers(self)
 
     def stop(self):
         if self.process is None:
