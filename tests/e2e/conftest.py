@@ -1,4 +1,4 @@
-"""Fixtures: `rig` is shared by the tests of a file, `build` makes one for a single test."""
+"""Fixtures: `rig` is shared by the tests of a file, `behind` too, `build` makes one for a single test."""
 
 import os
 
@@ -6,6 +6,7 @@ import pytest
 
 import pool
 import where
+from webservers import SERVERS
 
 # test_sim.py tests the sandbox by itself, and finds it by this.
 os.environ.setdefault("BENREN_SIM", str(where.BUILD / "benren-sim"))
@@ -28,6 +29,23 @@ def rig(shared_rig):
     shared_rig.reset()
     yield shared_rig
     shared_rig.check()
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def shared_behind(request):
+    from rig import Rig
+    made = Rig(web=SERVERS[request.param], **getattr(request.module, "RIG", {}))
+    made.server = request.param
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def behind(shared_behind):
+    """A rig as the file wants it, behind each of the web servers."""
+    shared_behind.reset()
+    yield shared_behind
+    shared_behind.check()
 
 
 @pytest.fixture

@@ -232,19 +232,6 @@ def test_a_body_of_just_the_allowed_size_is_read(rig):
     assert answer["reason"] == "name_characters", answer
 
 
-def test_a_decisive_parameter_sent_twice_is_refused(rig):
-    """nginx would send a header twice if a client does; the second must not win, nor the first."""
-    body = GOOD_JSON.encode()
-    for name in ("REQUEST_METHOD", "CONTENT_TYPE", "BENREN_USER", "BENREN_APPID", "QUERY_STRING", "REMOTE_ADDR"):
-        params = fastcgi.params_for("identify", body, BENREN_APPID=PARAM10.appid, BENREN_USER="alice")
-        bytes_ = fastcgi.pairs(params) + fastcgi.pair(name, params.get(name, "x"))
-        with fastcgi.Connection(rig.pool.socket) as connection:
-            connection.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, bytes_) +
-                            fastcgi.stream(fastcgi.STDIN, body))
-            answer = connection.answer()
-            assert (answer.status, answer["reason"]) == (400, "bad_request"), (name, answer)
-
-
 def test_an_app_that_is_not_configured_is_refused(rig):
     answer = fastcgi.ask(rig.pool.socket, "identify", GOOD, BENREN_APPID="wx0000000000009999")
     assert (answer.status, answer["reason"]) == (400, "bad_field"), answer

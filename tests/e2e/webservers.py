@@ -1,9 +1,10 @@
 """The other web servers: started like webserver.Nginx, with the same locations and the same users."""
 
+import http.client
 import subprocess
 
 import where
-from webserver import OPENID_HEADER, USER_HEADER, Nginx, free_port, wait_until_it_answers
+from webserver import OPENID_HEADER, USER_HEADER, Answer, Nginx, free_port, wait_until_it_answers
 
 LIGHTTPD_CONF = """
 server.modules = ("mod_setenv", "mod_magnet", "mod_accesslog", "mod_fastcgi")
@@ -41,6 +42,8 @@ ErrorLog "%(folder)s/apache.err"
 LogFormat "%%h %%t %%m %%U %%>s" benren
 CustomLog "%(folder)s/apache-access.txt" benren
 DocumentRoot "%(folder)s"
+# or Apache answers TRACE itself, with the client's cookies and token in the body
+TraceEnable Off
 SetEnvIf %(user_header)s "^(.+)$" BENREN_USER=$1
 SetEnvIf %(openid_header)s "^(.+)$" BENREN_OPENID=$1
 %(locations)s
@@ -98,3 +101,24 @@ class Apache(Server):
 
 
 SERVERS = {"nginx": Nginx, "lighttpd": Lighttpd, "apache": Apache}
+
+
+def call(port, method, path, headers=(), body=b""):
+    """With the headers just as they are, also twice; (status, headers, body) as they came."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.putrequest(method, path)
+        for name, value in headers:
+            connection.putheader(name, value)
+        if body:
+            connection.putheader("Content-Length", str(len(body)))
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        connection.close()
+
+
+def ask(port, *request):
+    """The same, if benren must have answered."""
+    return Answer(*call(port, *request))
