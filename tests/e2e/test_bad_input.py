@@ -150,12 +150,6 @@ def test_a_field_of_a_form_given_twice_is_refused(rig):
     assert answer.status == 400 and "name" in answer["hint"]
 
 
-def test_a_field_in_a_url_is_refused_where_urls_are_not_read(rig):
-    for query in ("?name=x", "?session=" + "A" * 43):
-        answer = post(rig, GOOD_JSON, query=query)
-        assert answer.status == 400 and "body" in answer["hint"], answer
-
-
 def test_a_field_in_query_and_body_is_given_twice(build):
     answer = post(build(apps=(PARAM10,), accept_get=True), GOOD_JSON, query="?name=x")
     assert answer.status == 400 and "twice" in answer["hint"]
@@ -167,26 +161,6 @@ def test_unknown_fields_are_ignored_but_not_without_end(rig):
     assert answer["reason"] == "name_characters", "the unknown ones did not matter"
     answer = identify(rig, **{"extra%d" % i: 1 for i in range(80)})
     assert answer.status == 400 and "64" in answer["hint"]
-
-
-def test_a_get_is_refused_where_it_is_not_wanted(rig):
-    user = rig.user(PARAM10)
-    for endpoint, fields in (("identify", GOOD), ("verify", {"verify_result": "x"}), ("session", {}), ("cancel", {})):
-        answer = user.send(endpoint, fields, "query")
-        assert (answer.status, answer["reason"]) == (405, "method_not_allowed"), answer
-        assert "method: 'POST'" in answer["hint"] and answer.headers["Allow"] == "POST"
-    for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
-        assert rig.client.call(method, "/param10/identify", b"{}", {"Content-Type": "application/json"}).status == 405
-    answer = rig.client.call("POST", "/face/health", b"{}", {"Content-Type": "application/json"})
-    assert answer.status == 405 and answer.headers["Allow"] == "GET, HEAD"
-
-
-def test_a_session_in_a_url_is_never_taken(build):
-    """accept_get is for /identify and /verify; a session in a URL would end up in logs."""
-    rig = build(apps=(PARAM20,), accept_get=True)
-    user = rig.user(PARAM20)
-    for endpoint in ("session", "cancel"):
-        assert user.send(endpoint, {"session": "A" * 43, "err_code": 1}, "query").status == 405
 
 
 @pytest.mark.parametrize("path", ["/face/", "/face/Identify", "/face/identify/", "/face/identify/x", "/face/verify.php",
