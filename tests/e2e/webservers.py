@@ -103,9 +103,9 @@ class Apache(Server):
 SERVERS = {"nginx": Nginx, "lighttpd": Lighttpd, "apache": Apache}
 
 
-def call(port, method, path, headers=(), body=b""):
+def call(port, method, path, headers=(), body=b"", source="127.0.0.1"):
     """With the headers just as they are, also twice; (status, headers, body) as they came."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30, source_address=(source, 0))
     try:
         connection.putrequest(method, path)
         for name, value in headers:
@@ -119,6 +119,6 @@ def call(port, method, path, headers=(), body=b""):
         connection.close()
 
 
-def ask(port, *request):
+def ask(port, *request, **more):
     """The same, if benren must have answered."""
-    return Answer(*call(port, *request))
+    return Answer(*call(port, *request, **more))
