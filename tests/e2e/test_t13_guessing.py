@@ -1,0 +1,181 @@
+"""T13: session ids and login tokens are guessed, or improved letter by letter.
+
+Both are 256 random bits.  What must happen: no guess is a hit, whatever endpoint and place it is
+sent to.  Nor is there a signal on the way: what is looked up is HMAC(pool key, guess), so two
+guesses that differ in one letter are compared at unrelated places with unrelated bytes, and how long
+a comparison ran says nothing about the id without the key; hence no test of timing here.
+
+Whole: 10^7 guesses; in tests/run 10^4.
+"""
+
+import base64
+import json
+import os
+
+import fastcgi
+import people
+import pytest
+
+from rig import LOGIN20, PARAM10, PARAM20, each
+from where import figure
+
+GUESSES = figure(10_000_000, 10_000)
+REAL = 200   # sessions and tokens that a guess could hit
+BATCH = 50   # requests in one write
+CONNECTIONS = 4
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+RIG = {"apps": (PARAM10, PARAM20, LOGIN20), "web": None, "log": {"file": "benren.log"}}
+PLACE = "@" * 43
+
+
+def on(app, endpoint, body, **params):
+    """The bytes of a request, before and behind the guess."""
+    if app.caller == "param":
+        params = {"BENREN_USER": "alice", "BENREN_OPENID": "oAlice", **params}
+    text = fastcgi.request(endpoint, json.dumps(body, ensure_ascii=False).encode(), BENREN_APPID=app.appid, **params)
+    return text.split(PLACE.encode())
+
+
+def in_header(app, endpoint, body):
+    return on(app, endpoint, body, HTTP_X_BENREN_SESSION=PLACE)
+
+
+# where a guess goes, and what it is told
+IN_BODY = {"session": PLACE}
+SESSIONS = {
+    "session": (on(PARAM20, "session", IN_BODY), 404),
+    "session_in_header": (in_header(PARAM20, "session", {}), 404),
+    "session_of_1.0": (on(PARAM10, "session", IN_BODY), 404),
+    "cancel": (on(PARAM20, "cancel", {**IN_BODY, "err_code": 90100}), 404),
+    "verify": (on(PARAM20, "verify", IN_BODY), 404),
+    "verify_in_header": (in_header(PARAM20, "verify", {}), 404),
+    "verify_of_1.0": (on(PARAM10, "verify", {**IN_BODY, "verify_result": "x"}), 404),
+}
+TOKENS = {
+    "bearer": (on(LOGIN20, "identify", people.person(), HTTP_AUTHORIZATION="Bearer " + PLACE), 401),
+    "own_header": (on(LOGIN20, "identify", people.person(), HTTP_X_BENREN_TOKEN=PLACE), 401),
+    "verify": (on(LOGIN20, "verify", {"session": "A" * 43}, HTTP_AUTHORIZATION="Bearer " + PLACE), 401),
+}
+
+
+class Guesser:
+    """One connection; counts what it is told."""
+
+    def __init__(self, rig):
+        self.connection = fastcgi.Connection(rig.pool.socket, timeout=120)
+
+    def told(self, parts, guesses):
+        """{status: how often} for these guesses, all in one write."""
+        self.connection.send(b"".join(guess.join(parts) for guess in guesses))
+        data = bytearray()
+        while data.count(b"Status: ") < len(guesses) or not self.complete(data, len(guesses)):
+            data += self.connection.socket.recv(1 << 18)
+        return {status: data.count(b"Status: %d\r\n" % status) for status in (200, 202, 400, 401, 403, 404, 429, 503)}
+
+    @staticmethod
+    def complete(data, n):
+        """The last END_REQUEST is there; each stands behind the empty record of its STDOUT."""
+        end = fastcgi.record(fastcgi.END, bytes(8))
+        return data.endswith(end) and data.count(end) == n
+
+
+def random_guesses(n):
+    return [base64.urlsafe_b64encode(os.urandom(32))[:43] for _ in range(n)]
+
+
+def without_log_lines(rig):
+    """From now on: 10^7 of them would be gigabytes."""
+    import signal
+    log = rig.folder / "benren.log"
+    log.unlink()
+    log.symlink_to("/dev/null")
+    rig.pool.signal(signal.SIGHUP)
+
+
+@pytest.fixture(scope="module")
+def real(shared_rig):
+    """Sessions of alice's and tokens of hers that are all good."""
+    sessions = each(range(REAL), lambda _: shared_rig.user(PARAM20, name="alice", openid="oAlice"))
+    each(sessions, lambda user: user.open())
+    logins = [shared_rig.user(LOGIN20) for _ in range(REAL)]
+    tokens = each(logins, lambda user: user.send("login", user.login())["token"])
+    return [user.session.encode() for user in sessions], [token.encode() for token in tokens]
+
+
+def by_hand(rig):
+    """Users speak FastCGI here: there is no web server."""
+    class Client:
+        def send(self, path, fields=None, kind="json", headers=None):
+            _, name, endpoint = path.split("/")
+            app = next(app for app in rig.apps if app.name == name)
+            headers = headers or {}
+            who = {"BENREN_USER": headers.get("X-Test-User", ""), "BENREN_OPENID": headers.get("X-Test-Openid", "")}
+            return fastcgi.ask(rig.pool.socket, endpoint, fields, BENREN_APPID=app.appid, **who)
+    rig.client = Client()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hands(shared_rig):
+    by_hand(shared_rig)
+
+
+def guess_all(rig, table, total):
+    """{status: how often} of so many guesses, spread over the table's places."""
+    rows = list(table.values())
+
+    def work(worker):
+        guesser, sums = Guesser(rig), {}
+        for at in range(worker * BATCH, total, CONNECTIONS * BATCH):
+            parts, refusal = rows[at // BATCH % len(rows)]
+            n = min(BATCH, total - at)
+            told = guesser.told(parts, random_guesses(n))
+            assert told[refusal] == n, (told, refusal)
+            sums[refusal] = sums.get(refusal, 0) + n
+        return sums
+
+    sums = {}
+    for part in each(range(CONNECTIONS), work, CONNECTIONS):
+        for status, n in part.items():
+            sums[status] = sums.get(status, 0) + n
+    return sums
+
+
+def test_no_guess_of_a_session_or_a_token_is_a_hit(rig, real):
+    without_log_lines(rig)
+    assert guess_all(rig, SESSIONS, GUESSES // 2) == {404: GUESSES // 2}
+    assert guess_all(rig, TOKENS, GUESSES // 2) == {401: GUESSES // 2}
+    assert sum(rig.sandbox.total().values()) == 0, "none of them cost a call"
+    assert rig.pool.segment()["sessions"] == REAL
+
+
+def test_what_is_real_would_have_been_seen(rig, real):
+    sessions, tokens = real
+    guesser = Guesser(rig)
+    told = guesser.told(SESSIONS["session"][0], [*random_guesses(20), *sessions, *random_guesses(20)])
+    assert (told[202], told[404]) == (REAL, 40)
+    assert guesser.told(SESSIONS["session_in_header"][0], sessions)[202] == REAL
+    told = guesser.told(TOKENS["verify"][0], [*tokens, *random_guesses(20)])
+    assert (told[404], told[401]) == (REAL, 20), "logged in, and asking about no session"
+
+
+def test_one_letter_off_is_as_wrong_as_all_of_them(rig, real):
+    """The last letter has two bits that stand for nothing: those are no second spelling either."""
+    guesser = Guesser(rig)
+    for ids, (parts, refusal) in zip(real, (SESSIONS["session"], TOKENS["bearer"])):
+        for one in ids[:3]:
+            text = one.decode()
+            near = [text[:i] + letter + text[i + 1:] for i in (0, 1, 21, 41, 42) for letter in LETTERS if letter != text[i]]
+            near += [text.swapcase()]
+            near = [guess.encode() for guess in near]
+            assert len(near) == 5 * 63 + 1
+            assert guesser.told(parts, near)[refusal] == len(near)
+    assert sum(rig.sandbox.total().values()) == 0
+
+
+def test_what_is_not_43_letters_is_refused_before_it_is_looked_up(rig, real):
+    session = real[0][0].decode()
+    for wrong in (session[:-1], session + "A", session + "=", " " + session, session + " ", session[:20] + "%00" + session[23:],
+                  session.replace(session[5], "+", 1), "", "A" * 4000):
+        answer = fastcgi.ask(rig.pool.socket, "session", {"session": wrong}, BENREN_APPID=PARAM20.appid, BENREN_USER="alice")
+        assert answer.status == (400 if wrong == "" else 404), (wrong, answer)
