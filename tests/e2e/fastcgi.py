@@ -103,8 +103,8 @@ class Connection:
         self._read(padding)
         return kind, request, content
 
-    def answer(self, request=1):
-        """The answer to a request, until its END_REQUEST says that it is complete."""
+    def output(self, request=1):
+        """What came for a request, until its END_REQUEST says that it is complete."""
         out = b""
         while True:
             kind, number, content = self.record()
@@ -113,9 +113,12 @@ class Connection:
                 out += content
             elif kind == END:
                 assert content[:5] == bytes(4) + bytes([REQUEST_COMPLETE]), content
-                return parse(out)
+                return out
             else:
                 assert kind == STDERR and content == b"", (kind, content)
+
+    def answer(self, request=1):
+        return parse(self.output(request))
 
     def ask(self, endpoint, body=b"", **more):
         self.send(request(endpoint, body, **more))
