@@ -117,17 +117,6 @@ def test_without_the_right_signature_nothing_is_said(rig):
     assert ask_result(rig, PARAM20, question, headers=good).status == 200, "none of them used it up"
 
 
-def test_one_apps_business_sees_no_other_apps_sessions(rig):
-    user = rig.user(PARAM20).open()
-    user.passes()
-    assert ask_result(rig, PARAM10, {"session": user.session}).status == 404
-    assert ask_result(rig, LOGIN20, {"caller": name_of(user)}).status == 404
-    answer = rig.client.call("POST", "/face/result", body := json.dumps(
-        {"appid": PARAM20.appid, "session": user.session}).encode(),
-        {"Content-Type": "application/json", **signed(PARAM20.business_secret, "result", body)})
-    assert answer.status == 200, "where the location names no app, the signed body may"
-
-
 def test_a_question_must_say_whom_it_means(rig):
     session = rig.user(ANON10).open().session
     for fields in ({}, {"session": session, "caller": "x"}, {"session": "x"}, {"source": 1}, {"session": 1},

@@ -88,21 +88,6 @@ def test_who_does_not_pass_is_told_the_class_and_nothing_more(rig, app, outcome,
 
 # --- isolation ---------------------------------------------------------------
 
-def test_one_apps_session_is_none_in_another_app(rig):
-    user = rig.user(PARAM10, name="alice").open()
-    other = rig.user(PARAM20, name="alice", openid=user.openid)
-    user.scan()
-    assert other.send("verify", {"session": user.session}).status == 404
-    assert other.send("session", {"session": user.session}).status == 404
-    assert other.send("cancel", {"session": user.session, "err_code": 90100}).status == 404
-    anonymous = rig.user(ANON10)
-    assert anonymous.send("verify", {"session": user.session,
-                                     "verify_result": user.verify_result}).status == 404
-    answer = anonymous.send("verify", {"verify_result": user.verify_result})
-    assert answer.status == 403, "another app's token cannot ask about it"
-    assert user.verify().status == 200
-
-
 def test_where_the_location_names_no_app_the_session_does(rig):
     user = rig.user(PARAM20).open()
     user.scan()
