@@ -229,6 +229,15 @@ class Pool:
         assert len(lines) == 1, lines
         return lines[0]
 
+    def without_log_lines(self):
+        """From now on, of a pool with a log file: of a million requests they would be too many."""
+        log = self.folder / self.conf["log"]["file"]
+        log.unlink()
+        log.symlink_to("/dev/null")
+        self.conf["log"]["level"] = "warn"  # of workers that come later
+        self.file.write_text(json.dumps(self.conf, indent=1, ensure_ascii=False))
+        self.signal(signal.SIGHUP)
+
     def check(self):
         """What must hold after every test."""
         self.lines()
