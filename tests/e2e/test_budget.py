@@ -61,7 +61,19 @@ def test_so_many_are_opened_and_not_one_more(build, app, over):
     for _ in range(5):
         check_refusal(rig, ask(), over)
     assert rig.sandbox.total(open_path(app)) == N
-    assert len({rig.pool.line_of(answer)["pid"] for answer in answers}) > 1, "several workers took part"
+
+
+@pytest.mark.parametrize("over", ["caller", "id"])
+def test_several_workers_keep_one_account(build, over):
+    rig = build(workers=3, apps=(PARAM20,), delay_ms=20, budgets={over: "%d/day" % N})
+    pids = set()
+    for done in range(1, 9):
+        ask = SUBJECTS[over](rig, PARAM20)
+        answers = each(range(CROWD), lambda _: ask())
+        assert [answer.status for answer in answers].count(200) == N
+        assert rig.sandbox.total("getverifyid") == done * N
+        pids |= {rig.pool.line_of(answer)["pid"] for answer in answers if answer.status == 200}
+    assert len(pids) > 1, "several workers took part"
 
 
 @pytest.mark.parametrize("over", SUBJECTS)
@@ -310,6 +322,7 @@ def test_in_a_crowd_of_strikes_few_go_over(build):
     assert {answer.status for answer in first} <= {403, 429}
     asked = rig.sandbox.total("getinfo")
     assert 6 <= asked <= CROWD
+    print(asked, "of", CROWD, "were asked about")
     again = each(range(CROWD), lambda n: thief.send("verify", invented(100 + n)))
     assert {answer.status for answer in again} == {429}
     assert rig.sandbox.total("getinfo") == asked

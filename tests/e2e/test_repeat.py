@@ -44,9 +44,9 @@ def same(answers):
 @pytest.mark.parametrize("app", **by_app)
 def test_a_double_tap_is_one_open_call_and_one_session(rig, app):
     pids = set()
-    for done in range(1, 5):
+    for done in range(1, 9):
         user, person = rig.user(app), people.person()
-        answers = crowd(lambda _: user.send("identify", person))
+        answers = crowd(lambda _: user.send("identify", person), 32)
         user.opened = same(answers)
         assert rig.sandbox.total(open_path(app)) == done
         lines = [rig.pool.line_of(answer) for answer in answers]
