@@ -36,7 +36,7 @@ struct conf_rate {
 };
 
 struct conf_budget {
-	struct conf_rate rates[CONF_RATES_MAX];
+	struct conf_rate rates[CONF_RATES_MAX]; /* the longest window first */
 	unsigned rate_nr; /* 0: unlimited */
 };
 

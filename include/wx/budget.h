@@ -51,12 +51,10 @@ void wx_budget_add(struct wx_budget *b, const char *name, const struct conf_budg
  * All of these: DONE or WAIT as base/defs.h says; b stays put until then.
  *
  * take: one from each, or from none.  give_back: undoes the take that this b made, which
- * was for nothing.  charge: one from each, even over the rate.  check: takes nothing;
- * refuses if an entry is over its rate, which only charges bring about.
+ * was for nothing.  peek: takes nothing, and refuses where a take would be.
  */
 enum progress wx_budget_take(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
 enum progress wx_budget_give_back(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
-enum progress wx_budget_charge(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
-enum progress wx_budget_check(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
+enum progress wx_budget_peek(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
 
 #endif

@@ -13,21 +13,21 @@
 #include "wx/verdict.h"
 
 /*        id                 status  word                  for the user: zh, en */
-#define ANSWER_LIST(X)                                                                    \
-	X(ANSWER_NOT_LOGGED_IN, 401, "not_logged_in", "请先登录", "Please log in first.") \
-	X(ANSWER_NOT_SIGNED, 401, "not_signed", "请求签名有误", "The signature is not right.")    \
-	X(ANSWER_NO_SESSION, 404, "no_session", "核验不存在，请重新发起",                 \
-	  "There is no such face check, please start again.")                             \
-	X(ANSWER_ASKING, 409, "in_progress", "正在确认结果，请稍候",                      \
-	  "The result is being confirmed, please wait.")                                  \
-	X(ANSWER_USED, 409, "used", "该核验已结束，请重新发起",                           \
-	  "This face check has ended already, please start again.")                       \
-	X(ANSWER_EXPIRED, 410, "expired", "核验已过期，请重新发起",                       \
-	  "The face check has expired, please start again.")                              \
-	X(ANSWER_NO_IDENTITY, 403, "no_identity", "暂时无法为您发起核验，请联系客服",             \
-	  "A face check cannot be started for you, please contact support.")              \
-	X(ANSWER_LOOKUP, 503, "lookup", "系统繁忙，请稍后再试",                           \
-	  "The service is busy, please try again shortly.")                               \
+#define ANSWER_LIST(X)                                                                         \
+	X(ANSWER_NOT_LOGGED_IN, 401, "not_logged_in", "请先登录", "Please log in first.")      \
+	X(ANSWER_NOT_SIGNED, 401, "not_signed", "请求签名有误", "The signature is not right.") \
+	X(ANSWER_NO_SESSION, 404, "no_session", "核验不存在，请重新发起",                      \
+	  "There is no such face check, please start again.")                                  \
+	X(ANSWER_ASKING, 409, "in_progress", "正在确认结果，请稍候",                           \
+	  "The result is being confirmed, please wait.")                                       \
+	X(ANSWER_USED, 409, "used", "该核验已结束，请重新发起",                                \
+	  "This face check has ended already, please start again.")                            \
+	X(ANSWER_EXPIRED, 410, "expired", "核验已过期，请重新发起",                            \
+	  "The face check has expired, please start again.")                                   \
+	X(ANSWER_NO_IDENTITY, 403, "no_identity", "暂时无法为您发起核验，请联系客服",          \
+	  "A face check cannot be started for you, please contact support.")                   \
+	X(ANSWER_LOOKUP, 503, "lookup", "系统繁忙，请稍后再试",                                \
+	  "The service is busy, please try again shortly.")                                    \
 	X(ANSWER_BAD_FIELD, 400, "bad_field", "请求参数有误", "A field of the request is wrong.")
 
 #define ANSWER_ENUM_ROW(id, status, word, zh, en) id,

@@ -1,15 +1,16 @@
 /*
  * POST /identify: a name and an ID number in, a key for the phone out.
  *
- *   WHO --> LOOKUP --> CLAIM --> SPEND --> OPEN --> SETTLE --> ENDED
- *    |                   |         |         |        ^
- *    |                   |         |         +> REFUND+
- *    |                   |         +------------------+
- *    |                   +--> ENDED    opened before: the same again
+ *   WHO --> PEEK --> LOOKUP --> CLAIM --> SPEND --> OPEN --> SETTLE --> ENDED
+ *    |                            |         |         |        ^
+ *    |                            |         |         +> REFUND+
+ *    |                            |         +------------------+
+ *    |                            +--> ENDED    opened before: the same again
  *    +--> CLAIM | SPEND
  *
  * What was sent is checked first, so that a typing error costs no login code.  LOOKUP
- * only when the client sent no identity, CLAIM and SETTLE only where a repetition can
+ * only when the client sent no identity, and PEEK before it, lest somebody who has spent
+ * all he may goes on asking the business's server; CLAIM and SETTLE only where a repetition can
  * be told (wx/repeat.h), REFUND when WeChat was never asked.  Asleep in each until the
  * business's server, WeChat or the store answers.  Every state may lead to the end.
  */
@@ -23,10 +24,11 @@
 #include "wx/repeat.h"
 #include "wx/told.h"
 
-enum { WHO, LOOKUP, CLAIM, SPEND, OPEN, REFUND, SETTLE, ENDED, STATE_NR };
+enum { WHO, PEEK, LOOKUP, CLAIM, SPEND, OPEN, REFUND, SETTLE, ENDED, STATE_NR };
 
 static const struct flow_def def[STATE_NR] = {
-	[WHO] = { "who", TO(LOOKUP) | TO(CLAIM) | TO(SPEND) | TO(ENDED) },
+	[WHO] = { "who", TO(PEEK) | TO(CLAIM) | TO(SPEND) | TO(ENDED) },
+	[PEEK] = { "peek", TO(LOOKUP) | TO(ENDED) },
 	[LOOKUP] = { "lookup", TO(CLAIM) | TO(SPEND) | TO(ENDED) },
 	[CLAIM] = { "claim", TO(SPEND) | TO(ENDED) },
 	[SPEND] = { "spend", TO(OPEN) | TO(SETTLE) | TO(ENDED) },
@@ -155,7 +157,14 @@ static unsigned on_who(struct identify *i)
 	i->lookup.source = i->in.source;
 	if (a->app->caller == CALLER_PARAM)
 		i->lookup.caller = a->name;
-	return LOOKUP;
+	return PEEK;
+}
+
+static unsigned on_peeked(struct identify *i)
+{
+	if (i->budget.err == OK)
+		return LOOKUP;
+	return refuse(i, spending_reason(i->req, &i->budget), NULL);
 }
 
 static unsigned on_looked_up(struct identify *i)
@@ -286,6 +295,9 @@ static enum progress enter(struct identify *i)
 	switch (i->flow.state) {
 	case WHO:
 		return asking_start(&i->who, i->req, ASKING_OPENID, on_asking);
+	case PEEK:
+		spending_of_caller(&i->budget, &i->who);
+		return wx_budget_peek(&i->budget, on_budget);
 	case LOOKUP:
 		wx_lookup(wx_of(i), &i->lookup, &i->req->arena, on_lookup);
 		return WAIT;
@@ -314,6 +326,8 @@ static unsigned leave(struct identify *i)
 	switch (i->flow.state) {
 	case WHO:
 		return on_who(i);
+	case PEEK:
+		return on_peeked(i);
 	case LOOKUP:
 		return on_looked_up(i);
 	case CLAIM:

@@ -1,7 +1,8 @@
 /* From a request to its budgets. */
 #include "spending.h"
 
-void spending_of_caller(struct wx_budget *b, const struct asking *a)
+static void add_asker(struct wx_budget *b, const struct asking *a, const char *caller,
+		      const char *address)
 {
 	struct wx *wx = app_of(a->req)->wx;
 	const struct conf *conf = wx_conf(wx);
@@ -9,10 +10,20 @@ void spending_of_caller(struct wx_budget *b, const struct asking *a)
 
 	wx_budget_init(wx, b);
 	if (a->known)
-		wx_budget_add(b, "caller", &conf->budgets.caller,
+		wx_budget_add(b, caller, &conf->budgets.caller,
 			      (const struct str[]){ appid, digest_str(&a->caller) }, 2);
-	wx_budget_add(b, "address", &conf->budgets.address,
+	wx_budget_add(b, address, &conf->budgets.address,
 		      (const struct str[]){ appid, client_str(&a->client) }, 2);
+}
+
+void spending_of_caller(struct wx_budget *b, const struct asking *a)
+{
+	add_asker(b, a, "caller", "address");
+}
+
+void spending_of_result(struct wx_budget *b, const struct asking *a)
+{
+	add_asker(b, a, "caller_results", "address_results");
 }
 
 void spending_of_check(struct wx_budget *b, const struct asking *a, const struct identity *i)

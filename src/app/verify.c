@@ -1,12 +1,12 @@
 /*
  * POST /verify: did this person pass?  200 means yes, and nothing else does.
  *
- *   read the input --> WHO --> (1.0: CHECK) --> JUDGE --> (foreign: CHARGE) --> reply
+ *   read the input --> WHO --> (1.0: SPEND) --> JUDGE --> (1.0: REFUND) --> reply
  *
- * A result that is none of this caller's is counted against him like a face check, lest
- * he guess and use up what WeChat lets us ask: CHARGE; who has done so too often is
- * refused before WeChat is asked: CHECK.  Asleep in WHO while the caller is found out,
- * in JUDGE while WeChat is asked, elsewhere until the store answers.
+ * A result that is none of this caller's is counted like a face check, lest he guess and use
+ * up what WeChat lets us ask: SPEND takes it before WeChat is asked, so that no crowd gets
+ * past it, and REFUND gives it back where the result was his own.  Asleep in WHO while the
+ * caller is found out, in JUDGE while WeChat is asked, elsewhere until the store answers.
  */
 #include "answer.h"
 #include "asking.h"
@@ -95,7 +95,7 @@ static void reply_judged(struct verify *v)
 		answer_not_verified(r, reason_of(j), NULL, state_of(j));
 }
 
-static void on_charged(struct wx_budget *b)
+static void on_refunded(struct wx_budget *b)
 {
 	reply_judged(container_of(b, struct verify, budget));
 }
@@ -107,7 +107,7 @@ static void on_judge(struct wx_judge *j)
 
 	log_judged(v->req, j);
 	session_wipe(&j->s);
-	if (!foreign || !j->asked || wx_budget_charge(&v->budget, on_charged) == DONE)
+	if ((foreign && j->asked) || wx_budget_give_back(&v->budget, on_refunded) == DONE)
 		reply_judged(v);
 }
 
@@ -126,7 +126,7 @@ static void judge(struct verify *v)
 	wx_judge_start(app_of(v->req)->wx, &v->judge, &v->req->arena, a->app, on_judge);
 }
 
-static void on_checked(struct wx_budget *b)
+static void on_spent(struct wx_budget *b)
 {
 	judge(container_of(b, struct verify, budget));
 }
@@ -163,8 +163,8 @@ static void on_who(struct asking *a)
 		return;
 	}
 	if (a->app->protocol == PROTOCOL_1_0)
-		spending_of_caller(&v->budget, a);
-	if (wx_budget_check(&v->budget, on_checked) == DONE)
+		spending_of_result(&v->budget, a);
+	if (wx_budget_take(&v->budget, on_spent) == DONE)
 		judge(v);
 }
 

@@ -204,6 +204,18 @@ static bool read_rate(struct str text, struct conf_rate *ret)
 	return false;
 }
 
+/* The longest window first: who is refused by it need not be told of a shorter one. */
+static void sort_rates(struct conf_budget *b)
+{
+	for (unsigned i = 1; i < b->rate_nr; i++) {
+		struct conf_rate rate = b->rates[i];
+		unsigned k = i;
+		for (; k > 0 && b->rates[k - 1].per_ms < rate.per_ms; k--)
+			b->rates[k] = b->rates[k - 1];
+		b->rates[k] = rate;
+	}
+}
+
 static bool set_budget(struct conf_budget *to, struct str text)
 {
 	*to = (struct conf_budget){ .rate_nr = 0 };
@@ -218,6 +230,7 @@ static bool set_budget(struct conf_budget *to, struct str text)
 		to->rate_nr++;
 		text = str_trim((struct str){ text.p + len, text.len - len });
 	}
+	sort_rates(to);
 	return to->rate_nr > 0;
 }
 

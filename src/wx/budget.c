@@ -13,7 +13,7 @@
 #include <assert.h>
 
 enum { BUDGET_LAYOUT = 1 };
-enum { TAKE, GIVE_BACK, CHARGE, CHECK, UNDO }; /* wx_budget.mode */
+enum { TAKE, GIVE_BACK, PEEK, UNDO }; /* wx_budget.mode */
 enum { READ, WRITE, ENDED, STATE_NR };
 
 static const struct flow_def budget_def[STATE_NR] = {
@@ -60,14 +60,13 @@ static uint64_t spent(const struct budget_record *rec)
 	return sum;
 }
 
-/* Seconds until so much has dropped out that at most `most` are left. */
-static int wait_for_room(const struct budget_record *rec, const struct conf_rate *rate,
-			 uint64_t most, int64_t now)
+/* Seconds until so much has dropped out that there is one to take. */
+static int wait_for_room(const struct budget_record *rec, const struct conf_rate *rate, int64_t now)
 {
 	uint64_t left = spent(rec);
 	int64_t at = now;
 
-	for (int i = BUDGET_PARTS; i >= 0 && left > most; i--) {
+	for (int i = BUDGET_PARTS; i >= 0 && left >= rate->most; i--) {
 		left -= rec->count[i];
 		at = (rec->part - i + BUDGET_PARTS + 1) * width(rate);
 	}
@@ -138,30 +137,19 @@ static bool change(struct wx_budget *b, struct budget_record *rec)
 
 	switch (b->mode) {
 	case TAKE:
-	case CHARGE:
 		add_one(rec);
 		e->part = rec->part;
 		return true;
-	case CHECK:
+	case PEEK:
 		return false;
 	default: /* GIVE_BACK, UNDO */
 		return take_off_one(rec, e->part);
 	}
 }
 
-/* With how much in the record may it go on? */
-static uint64_t most_before(const struct wx_budget *b)
+static bool is_over(const struct wx_budget *b, const struct budget_record *rec)
 {
-	const struct conf_rate *rate = &b->entries[b->at].rate;
-
-	switch (b->mode) {
-	case TAKE:
-		return rate->most - 1;
-	case CHECK:
-		return rate->most;
-	default:
-		return UINT64_MAX;
-	}
+	return (b->mode == TAKE || b->mode == PEEK) && spent(rec) >= b->entries[b->at].rate.most;
 }
 
 static unsigned on_read(struct wx_budget *b)
@@ -173,9 +161,9 @@ static unsigned on_read(struct wx_budget *b)
 	if (!take_record(b, &rec))
 		return refuse(b, b->op.err == OK ? ERR_SYSTEM : b->op.err);
 	turn(&rec, now / width(&e->rate));
-	if (spent(&rec) > most_before(b)) {
+	if (is_over(b, &rec)) {
 		b->over = e->name;
-		b->wait = wait_for_room(&rec, &e->rate, most_before(b), now);
+		b->wait = wait_for_room(&rec, &e->rate, now);
 		return refuse(b, ERR_REFUSED);
 	}
 	if (!change(b, &rec))
@@ -273,12 +261,7 @@ enum progress wx_budget_give_back(struct wx_budget *b, void (*done)(struct wx_bu
 	return start(b, GIVE_BACK, done);
 }
 
-enum progress wx_budget_charge(struct wx_budget *b, void (*done)(struct wx_budget *))
+enum progress wx_budget_peek(struct wx_budget *b, void (*done)(struct wx_budget *))
 {
-	return start(b, CHARGE, done);
-}
-
-enum progress wx_budget_check(struct wx_budget *b, void (*done)(struct wx_budget *))
-{
-	return start(b, CHECK, done);
+	return start(b, PEEK, done);
 }

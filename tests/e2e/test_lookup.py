@@ -166,6 +166,15 @@ def test_a_double_tap_without_identity_opens_once(build, business):
     assert opened_in_all(rig) == 1
 
 
+def test_who_has_spent_all_does_not_make_the_business_be_asked(build, business):
+    rig, server = business(build, PARAM20, budgets={"caller": "2/day"})
+    user = rig.user(PARAM20)
+    server.knows(name_of(user), **people.person())
+    codes = [ask(user, source=n).status for n in range(6)]
+    assert codes == [200, 200, 429, 429, 429, 429]
+    assert server.said() == ["POST 200"] * 2
+
+
 def test_the_id_budget_counts_what_was_looked_up(build, business):
     rig, server = business(build, PARAM20, budgets={"id": "3/day"})
     person = people.person()

@@ -554,10 +554,10 @@ static void a_budget_is_a_list_of_rates(void **state)
 	assert_int_equal(conf->error_nr, 0);
 	assert_int_equal(conf->budgets.caller.rate_nr, 0);
 	assert_int_equal(conf->budgets.id.rate_nr, 2);
-	assert_int_equal(conf->budgets.id.rates[0].most, 15);
-	assert_int_equal(conf->budgets.id.rates[0].per_ms, 60000);
-	assert_int_equal(conf->budgets.id.rates[1].most, 30);
-	assert_int_equal(conf->budgets.id.rates[1].per_ms, 86400000);
+	assert_int_equal(conf->budgets.id.rates[1].most, 15);
+	assert_int_equal(conf->budgets.id.rates[1].per_ms, 60000);
+	assert_int_equal(conf->budgets.id.rates[0].most, 30);
+	assert_int_equal(conf->budgets.id.rates[0].per_ms, 86400000);
 	assert_int_equal(conf->budgets.address.rates[0].most, 60);
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		drop(NULL);

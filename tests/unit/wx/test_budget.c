@@ -151,8 +151,7 @@ static void so_many_and_no_more(void **state)
 
 static void no_limit_asks_nobody(void **state)
 {
-	budget_op *const ops[] = { wx_budget_take, wx_budget_give_back, wx_budget_charge,
-				   wx_budget_check };
+	budget_op *const ops[] = { wx_budget_take, wx_budget_give_back, wx_budget_peek };
 	struct conf_budget none = { .rate_nr = 0 };
 	struct str whose = STR("user");
 	struct wx_budget b;
@@ -519,61 +518,28 @@ static void a_take_that_is_refused_takes_nothing(void **state)
 	}
 }
 
-/* --- charging --------------------------------------------------------------------------- */
+/* --- looking ----------------------------------------------------------------------------- */
 
-static void a_charge_goes_over_the_rate_and_then_a_check_refuses(void **state)
+static void a_peek_refuses_where_a_take_would_and_takes_nothing(void **state)
 {
 	struct wx_budget b = budget_of(3, HOUR, "user");
 
 	(void)state;
 	clock_at(midnight + 100);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(now(wx_budget_take, &b), OK);
-	assert_int_equal(now(wx_budget_take, &b), ERR_REFUSED);
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(now(wx_budget_check, &b), OK); /* all spent, but no strike */
-	assert_int_equal(counted(&b, 0), 3);
-	assert_int_equal(now(wx_budget_charge, &b), OK);
-	assert_int_equal(counted(&b, 0), 4);
-	assert_int_equal(now(wx_budget_check, &b), ERR_REFUSED);
-	assert_string_equal(b.over, "caller");
-	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(now(wx_budget_charge, &b), OK);
-	assert_int_equal(counted(&b, 0), 14);
-	assert_int_equal(now(wx_budget_take, &b), ERR_REFUSED);
-}
-
-/* Not until there is one to take, which may be much later. */
-static void who_is_checked_waits_until_he_is_not_over_any_more(void **state)
-{
-	struct wx_budget b = budget_of(3, HOUR, "user");
-	int64_t eighth = HOUR / 8;
-
-	(void)state;
-	clock_at(midnight + 100);
-	assert_int_equal(now(wx_budget_charge, &b), OK);
-	clock_at(midnight + 2 * eighth + 100);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(now(wx_budget_charge, &b), OK);
-	assert_int_equal(now(wx_budget_check, &b), ERR_REFUSED);
-	int64_t until = clock_boot_ms() + (int64_t)b.wait * 1000;
-	assert_true(until >= midnight + HOUR && until <= midnight + HOUR + eighth + 1000);
-	clock_at(until - 1000);
-	assert_int_equal(now(wx_budget_check, &b), ERR_REFUSED);
-	clock_at(until);
-	assert_int_equal(now(wx_budget_check, &b), OK);
-	assert_int_equal(now(wx_budget_take, &b), ERR_REFUSED);
-	assert_true(b.wait > eighth / 1000);
-}
-
-static void a_check_writes_nothing(void **state)
-{
-	struct wx_budget b = budget_of(3, HOUR, "user");
-
-	(void)state;
-	assert_int_equal(now(wx_budget_check, &b), OK);
+	assert_int_equal(now(wx_budget_peek, &b), OK);
 	assert_int_equal(count_values(STORE_BUDGET), 0);
-	assert_int_equal(fake_store.ops, 1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(now(wx_budget_peek, &b), OK);
+		assert_int_equal(now(wx_budget_take, &b), OK);
+	}
+	assert_int_equal(now(wx_budget_peek, &b), ERR_REFUSED);
+	assert_string_equal(b.over, "caller");
+	int wait = b.wait;
+	assert_int_equal(now(wx_budget_take, &b), ERR_REFUSED);
+	assert_int_equal(b.wait, wait);
+	assert_int_equal(counted(&b, 0), 3);
+	clock_at(clock_boot_ms() + (int64_t)wait * 1000);
+	assert_int_equal(now(wx_budget_peek, &b), OK);
 }
 
 static void a_count_has_an_end_and_does_not_begin_again(void **state)
@@ -583,10 +549,9 @@ static void a_count_has_an_end_and_does_not_begin_again(void **state)
 
 	(void)state;
 	put_record(&b.entries[0], &rec, sizeof rec);
-	assert_int_equal(now(wx_budget_charge, &b), OK);
-	assert_int_equal(record_of(&b.entries[0]).count[0], UINT32_MAX);
-	assert_int_equal(now(wx_budget_check, &b), ERR_REFUSED);
+	assert_int_equal(now(wx_budget_peek, &b), ERR_REFUSED);
 	assert_int_equal(now(wx_budget_take, &b), ERR_REFUSED);
+	assert_int_equal(record_of(&b.entries[0]).count[0], UINT32_MAX);
 }
 
 /* --- the store ---------------------------------------------------------------------------- */
@@ -619,8 +584,7 @@ static void what_cannot_be_a_record_is_no_budget(void **state)
 		put_record(&b.entries[1], rows[i].bytes, rows[i].len);
 		assert_int_equal(now(wx_budget_take, &b), rows[i].err);
 		assert_int_equal(counted(&b, 0), rows[i].err == OK);
-		assert_int_equal(now(wx_budget_charge, &b), rows[i].err);
-		assert_int_equal(now(wx_budget_check, &b), rows[i].err);
+		assert_int_equal(now(wx_budget_peek, &b), rows[i].err);
 	}
 }
 
@@ -711,7 +675,7 @@ static void whatever_fails_twice_nothing_is_used_that_is_not_counted(void **stat
 	assert_true(left > 0);
 }
 
-static void a_give_back_and_a_charge_that_fail_say_so(void **state)
+static void a_give_back_and_a_peek_that_fail_say_so(void **state)
 {
 	static const enum err errors[] = { ERR_BUSY, ERR_FULL, ERR_SYSTEM };
 
@@ -726,11 +690,9 @@ static void a_give_back_and_a_charge_that_fail_say_so(void **state)
 					 errors[e]);
 			for (unsigned i = 0; i < 3; i++)
 				assert_int_equal(counted(&b, i), i >= fail_at / 2);
-			assert_int_equal(with_failures(wx_budget_charge, &b, errors[e], false),
-					 errors[e]);
 			if (fail_at < 3)
 				assert_int_equal(
-					with_failures(wx_budget_check, &b, errors[e], false),
+					with_failures(wx_budget_peek, &b, errors[e], false),
 					errors[e]);
 		}
 	}
@@ -842,14 +804,12 @@ int main(void)
 		BOTH(only_ones_own_is_given_back),
 		BOTH(what_has_dropped_out_cannot_be_given_back_from_what_is_there),
 		BOTH(a_take_that_is_refused_takes_nothing),
-		BOTH(a_charge_goes_over_the_rate_and_then_a_check_refuses),
-		BOTH(who_is_checked_waits_until_he_is_not_over_any_more),
-		BOTH(a_check_writes_nothing),
+		BOTH(a_peek_refuses_where_a_take_would_and_takes_nothing),
 		BOTH(a_count_has_an_end_and_does_not_begin_again),
 		BOTH(what_cannot_be_a_record_is_no_budget),
 		BOTH(whatever_the_store_fails_at_a_take_is_whole),
 		BOTH(whatever_fails_twice_nothing_is_used_that_is_not_counted),
-		BOTH(a_give_back_and_a_charge_that_fail_say_so),
+		BOTH(a_give_back_and_a_peek_that_fail_say_so),
 		BOTH(nothing_is_lost_when_another_worker_is_faster),
 		BOTH(a_crowd_gets_what_there_is),
 	};
