@@ -10,9 +10,10 @@
  *
  * What was sent is checked first, so that a typing error costs no login code.  LOOKUP
  * only when the client sent no identity, and PEEK before it, lest somebody who has spent
- * all he may goes on asking the business's server; CLAIM and SETTLE only where a repetition can
- * be told (wx/repeat.h), REFUND when WeChat was never asked.  Asleep in each until the
- * business's server, WeChat or the store answers.  Every state may lead to the end.
+ * all he may goes on asking the business's server.  CLAIM and SETTLE only where a
+ * repetition can be told (wx/repeat.h), REFUND when WeChat was never asked.  Asleep in
+ * each until the business's server, WeChat or the store answers.  Every state may lead
+ * to the end.
  */
 #include "answer.h"
 #include "asking.h"
