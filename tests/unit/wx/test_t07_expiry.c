@@ -323,10 +323,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(time_ends_a_session_that_has_not_ended),
-		BOTH(by_a_result_alone),
-		BOTH(by_a_result_and_its_session),
-		BOTH(by_a_session_of_2_0),
-		BOTH(by_a_verify_id),
+		STILL(by_a_result_alone),
+		STILL(by_a_result_and_its_session),
+		STILL(by_a_session_of_2_0),
+		STILL(by_a_verify_id),
 		BOTH(what_has_passed_stays_passed),
 		STILL(the_other_endpoints_find_it_expired),
 		BOTH(in_the_end_it_is_wiped),
