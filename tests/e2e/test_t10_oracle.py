@@ -40,9 +40,9 @@ def values(rig, app):
 
 
 def told(answer):
-    """All that a client sees, but what is new in every answer."""
+    """All that a client sees, but what is new in every answer, and that nginx ends a connection now and then."""
     headers = tuple((name, value) for name, value in answer.headers.items()
-                    if name.lower() not in ("x-request-id", "date"))
+                    if name.lower() not in ("x-request-id", "date", "connection"))
     return answer.status, headers, answer.body
 
 
