@@ -171,4 +171,4 @@ def test_whether_an_id_is_real_takes_the_same_time(rig):
             print("%s: %d responses of %.0f us, the fastest %d %%: |t| = %.2f, seen from %.1f us on" % (
                 app.protocol, len(real) + len(not_real), statistics.fmean(real), 100 * share, abs(t), 4.5 * error))
             assert abs(t) < 4.5, "the answers differ in time"
-            assert 4.5 * error < CAN_BE_SEEN_US, "too noisy a machine to say so"
+        assert 4.5 * error < CAN_BE_SEEN_US, "too noisy a machine to say so"
