@@ -49,9 +49,9 @@ def address(group, n):
 def identify(app, body, where_from, openid=None):
     """The bytes of a request that came through a trusted proxy; what its client wrote himself stands first."""
     who = {"BENREN_USER": "user-" + openid, "BENREN_OPENID": openid} if openid else {}
+    forwarded = "198.51.100.%d, %s" % (random.randrange(256), where_from)
     return fastcgi.request("identify", json.dumps(body, ensure_ascii=False).encode(), BENREN_APPID=app.appid,
-                           REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR="198.51.100.%d, %s" % (random.randrange(256), where_from),
-                           **who)
+                           REMOTE_ADDR="127.0.0.1", HTTP_X_FORWARDED_FOR=forwarded, **who)
 
 
 class Attack:
@@ -82,15 +82,16 @@ class Attack:
 
     def by_ids(self, group):
         s = self.size
-        return ANON10, s.few * s.id, lambda k: identify(ANON10, self.ids[k % s.few], address(group, k // s.few % s.addresses))
+        return ANON10, s.few * s.id, lambda k: identify(
+            ANON10, self.ids[k % s.few], address(group, k // s.few % s.addresses))
 
     # The callers could open more than the few that they share, so those are used up first.
 
     def by_addresses_of_callers(self, group):
         s = self.size
         assert s.few * s.address < s.callers * s.caller
-        return PARAM20, s.few * s.address, lambda k: identify(PARAM20, people.person(), address(group, k // s.callers % s.few),
-                                                              self.openid(group, k))
+        return PARAM20, s.few * s.address, lambda k: identify(
+            PARAM20, people.person(), address(group, k // s.callers % s.few), self.openid(group, k))
 
     def by_ids_of_callers(self, group):
         s = self.size
@@ -101,9 +102,10 @@ class Attack:
 
     def by_nonsense(self, group):
         """What no card has costs nothing and takes nothing."""
-        wrong = [{"name": "张三1"}, {"id_card_number": "110105194912310020"}, {"id_card_number": "1"}, {"consent": "a b"}]
-        return PARAM10, 0, lambda k: identify(PARAM10, {**people.person(), **wrong[k % len(wrong)]}, address(group, k % 8),
-                                              self.openid(1, k))
+        wrong = [{"name": "张三1"}, {"id_card_number": "110105194912310020"}, {"id_card_number": "1"},
+                 {"consent": "a b"}]
+        return PARAM10, 0, lambda k: identify(
+            PARAM10, {**people.person(), **wrong[k % len(wrong)]}, address(group, k % 8), self.openid(1, k))
 
     def may_open(self, app):
         return sum(opens for one, opens, _ in self.groups if one is app)

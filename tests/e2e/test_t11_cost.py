@@ -40,23 +40,28 @@ def test_wechat_is_called_exactly_as_often_as_the_budgets_allow(build):
     assert rig.pool.segment()["sessions"] == sum(opens.values())
 
 
+def alone(rig, request):
+    """The status of one request on a connection of its own."""
+    with fastcgi.Connection(rig.pool.socket) as connection:
+        return connection.pipeline([request])[0]
+
+
 @pytest.mark.parametrize("app", [PARAM10, PARAM20], ids=lambda a: a.name)
 def test_an_app_has_a_budget_of_its_own(build, app):
     rig = build(web=None, apps=(PARAM10, PARAM20), budgets={"app": "40/day"})
-    told = each(range(200), lambda n: fastcgi.Connection(rig.pool.socket).pipeline(
-        [identify(app, people.person(), "10.0.0.%d" % n, "oTester%d" % n)])[0])
+    told = each(range(200), lambda n: alone(rig, identify(app, people.person(), "10.0.0.%d" % n, "oTester%d" % n)))
     assert (told.count(200), told.count(429)) == (40, 160)
     assert rig.sandbox.total(OPEN[app]) == 40
     other = PARAM20 if app is PARAM10 else PARAM10
-    assert fastcgi.Connection(rig.pool.socket).pipeline([identify(other, people.person(), "10.0.0.1", "oTester1")]) == [200]
+    assert alone(rig, identify(other, people.person(), "10.0.0.1", "oTester1")) == 200
 
 
 def test_what_is_used_up_is_said_with_when_to_come_back(build):
     rig = build(web=None, apps=(PARAM10,), budgets={"caller": "2/hour", "address": "4/minute"})
-    ask = lambda openid: fastcgi.ask(rig.pool.socket, "identify", people.person(), BENREN_USER=openid, BENREN_OPENID=openid)
-    for openid, statuses, over, most in (("oA", [200, 200, 429], "caller", 3600), ("oB", [200, 200, 429], "caller", 3600),
-                                         ("oC", [429], "address", 60)):
-        answers = [ask(openid) for _ in statuses]
+    rows = (("oA", [200, 200, 429], "caller", 3600), ("oB", [200, 200, 429], "caller", 3600), ("oC", [429], "address", 60))
+    for openid, statuses, over, most in rows:
+        answers = [fastcgi.ask(rig.pool.socket, "identify", people.person(), BENREN_USER=openid, BENREN_OPENID=openid)
+                   for _ in statuses]
         assert [answer.status for answer in answers] == statuses
         assert answers[-1]["reason"] == "limited" and rig.pool.line_of(answers[-1])["over"] == over
         assert 0 < int(answers[-1].headers["Retry-After"]) <= most * 9 / 8 + 1

@@ -165,10 +165,12 @@ def test_a_proxy_that_adds_a_second_header_is_refused_or_its_own_counts(behind):
     n = next(numbers)
     headers = [JSON, ("X-Forwarded-For", fill("V", n)), ("X-Forwarded-For", fill("C", n))]
     if behind.server == "nginx":
-        answer = webservers.ask(behind.web.port, "POST", "/anon10/identify", headers, json.dumps(people.person()).encode())
+        answer = webservers.ask(behind.web.port, "POST", "/anon10/identify", headers,
+                                json.dumps(people.person()).encode())
         assert (answer.status, answer["reason"]) == (400, "bad_request") and "X-Forwarded-For" in answer["hint"]
         assert behind.sandbox.total("getuseridkey") == 0
     else:
-        check_pays(behind, lambda: through(behind, "127.0.0.1", [fill("V", n), fill("C", n)]), fill("C", n), [fill("V", n)])
+        both = [fill("V", n), fill("C", n)]
+        check_pays(behind, lambda: through(behind, "127.0.0.1", both), fill("C", n), [fill("V", n)])
     twice = [fill("V", n), fill("W", n)]
     assert through(behind, "127.0.2.%d" % n, twice), "a client's own two matter to nobody"

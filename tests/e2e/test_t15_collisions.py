@@ -11,6 +11,7 @@ here as it was seen.  All of it in tests/run.
 """
 
 import json
+import os
 
 import fastcgi
 import people
@@ -132,7 +133,6 @@ def parameter_of(headers):
 @pytest.fixture(scope="module", params=SERVERS)
 def seen(request, tmp_path_factory):
     """seen(headers): all that arrives behind this web server; None if it refused the request."""
-    import os
     folder = tmp_path_factory.mktemp(request.param)
     for one in (folder, folder.parent, folder.parent.parent):
         one.chmod(0o755)
@@ -235,7 +235,7 @@ def test_a_header_that_claims_to_be_the_web_server_changes_nothing(behind, name)
     for value in ("alice", PARAM20.appid, PARAM10.appid, "1", "/param10/session", "GET"):
         forged = [JSON, (name, value), ("X-Benren-Session", alice.session)]
         for who, status in ((bob, 404), (alice, 202)):
-            answer = webservers.ask(behind.web.port, "POST", "/param20/session", forged + list(who.headers.items()), b"{}")
+            answer = webservers.ask(behind.web.port, "POST", "/param20/session", [*forged, *who.headers.items()], b"{}")
             assert answer.status == status, (name, value, answer)
     answer = webservers.ask(behind.web.port, "POST", "/param20/session",
                             [JSON, (name, "alice"), ("X-Benren-Session", alice.session)], b"{}")

@@ -10,13 +10,14 @@ Whole: 5,000 strings (nasty.py) in each field that goes on, 1,000 in each other;
 
 import itertools
 import json
+import random
+import urllib.parse
 
 import fastcgi
 import people
 import pytest
 
 from nasty import LONE, bodies, is_text, strings
-from pool import new_segment
 from recorder import FACE, Recorder, decode
 from rig import LOGIN20, PARAM10, PARAM20
 from where import figure
@@ -32,7 +33,7 @@ def shared_rig():
     """In the place of the sandbox somebody who writes down what comes."""
     from rig import Rig
     recorder = Recorder()
-    made = Rig(web=None, sandbox=recorder, apps=(PARAM10, PARAM20, LOGIN20), segment=new_segment(), sessions=figure(65536, 16384),
+    made = Rig(web=None, sandbox=recorder, apps=(PARAM10, PARAM20, LOGIN20), sessions=figure(65536, 16384),
                breaker={"failures": 0}, identity={"lookup_url": recorder.host + "/lookup"})
     yield made
     made.close()
@@ -90,7 +91,6 @@ def test_a_verify_result_arrives_as_it_is_or_not_at_all(asking):
 
 
 def test_a_form_is_no_other_way_in(asking):
-    import urllib.parse
     ask = asking(PARAM10)
     sent = 0
     for text in filter(is_text, STRINGS):
@@ -117,7 +117,6 @@ LETTERS = "张三欧阳娜娜阿卜杜·𠮷〇一 . abcXYZ\ue000\uf8ff\u3400"
 
 def names():
     """The strings, and names that may be: pieces of them too, among what stands on a card."""
-    import random
     chance = random.Random(2)
     yield from STRINGS
     for text in STRINGS:
@@ -149,7 +148,7 @@ KEY = "HTTP_IDEMPOTENCY_KEY"
 
 
 @pytest.mark.parametrize("app", [PARAM10, PARAM20], ids=lambda a: a.name)
-@pytest.mark.parametrize("field", ["id_card_number", "consent", "source", "session", "verify_id", "appid", "unknown", KEY])
+@pytest.mark.parametrize("field", ["id_card_number", "consent", "source", "session", "verify_id", "appid", "other", KEY])
 def test_another_field_arrives_nowhere(asking, app, field):
     ask = asking(app)
     path = FACE + ("getuseridkey" if app is PARAM10 else "getverifyid")
@@ -211,8 +210,8 @@ def test_what_the_web_server_says_of_the_user_is_no_way_in_either(asking):
 
 
 def test_half_a_character_is_refused_wherever_it_stands(asking):
-    for app, endpoint, field in ((PARAM10, "verify", "verify_result"), (PARAM10, "identify", "name"), (PARAM20, "verify", "session"),
-                                 (PARAM20, "verify", "unknown"), (LOGIN20, "login", "code")):
+    for app, endpoint, field in ((PARAM10, "verify", "verify_result"), (PARAM10, "identify", "name"),
+                                 (PARAM20, "verify", "session"), (PARAM20, "verify", "other"), (LOGIN20, "login", "code")):
         ask = asking(app)
         for text in LONE:
             for body in (json.dumps({field: text}), json.dumps({text: field}), json.dumps({"x": [{"y": text}]})):

@@ -59,7 +59,8 @@ def attempts(rig, owner, other):
         own = {} if theirs.caller == "login" else other.headers
         status = 401 if theirs.caller == "login" else 404
         for endpoint, fields in (("session", {}), ("verify", proof), ("cancel", {"err_code": 90100})):
-            answer = rig.client.send("/%s/%s" % (theirs.name, endpoint), {**session, **fields}, headers={**own, **token})
+            answer = rig.client.send("/%s/%s" % (theirs.name, endpoint), {**session, **fields},
+                                     headers={**own, **token})
             yield endpoint + " with our token", answer, status
         if theirs.caller == "login":
             answer = rig.client.send("/%s/identify" % theirs.name, people.person(), headers=token)
@@ -114,9 +115,10 @@ def test_a_verdict_is_not_found_by_caller_and_source_of_another_app(rig, ours, t
     question = {"caller": name_on(ours, openid), "source": 5}
     assert result_at(rig, ours.name, ours, question).status == 200
     for place, signer, fields, status in (
-            (theirs.name, theirs, {"caller": name_on(theirs, openid), "source": 5}, 404), (theirs.name, theirs, question, 404),
-            ("face", theirs, {**question, "appid": theirs.appid}, 404), (theirs.name, ours, question, 401),
-            (ours.name, theirs, question, 401), ("face", theirs, {**question, "appid": ours.appid}, 401)):
+            (theirs.name, theirs, {"caller": name_on(theirs, openid), "source": 5}, 404),
+            (theirs.name, theirs, question, 404), ("face", theirs, {**question, "appid": theirs.appid}, 404),
+            (theirs.name, ours, question, 401), (ours.name, theirs, question, 401),
+            ("face", theirs, {**question, "appid": ours.appid}, 401)):
         answer = result_at(rig, place, signer, fields)
         assert answer.status == status, (place, signer.name, fields, answer)
 
@@ -130,7 +132,8 @@ def test_a_login_code_of_one_app_is_none_in_another(rig, ours, theirs):
     assert rig.sandbox.total("getverifyid") == rig.sandbox.total("getuseridkey") == 0
 
 
-@pytest.mark.parametrize("ours, theirs", [(PARAM10, PARAM20), (PARAM20, OPEN20), (ANON10, PARAM10)], ids=lambda app: app.name)
+@pytest.mark.parametrize("ours, theirs", [(PARAM10, PARAM20), (PARAM20, OPEN20), (ANON10, PARAM10)],
+                         ids=lambda app: app.name)
 def test_the_same_idempotency_key_on_another_app_is_another_face_check(rig, ours, theirs):
     person, openid = people.person(), people.new_openid()
     key = {"Idempotency-Key": openid}

@@ -84,7 +84,8 @@ def test_only_post_acts(behind, waiting, method):
     assert len(behind.pool.lines(event="request", status=405)) == before + reached, "a log line each"
 
 
-@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "X_HTTP_METHOD_OVERRIDE"])
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+                                    "X_HTTP_METHOD_OVERRIDE"])
 def test_a_header_does_not_make_a_get_a_post(behind, waiting, header):
     for user in waiting:
         for endpoint, _ in questions(user):
@@ -153,7 +154,8 @@ def test_a_session_in_a_url_is_never_taken(build):
 
 # --- by hand: also what no web server lets through -----------------------------------------------------------
 
-ODD = (*METHODS, "", " POST", "POST ", "POST\r\n", "POSTPOST", "Post", "GET POST", "POST\tGET", "M" * 300, "方法", "P\u00d6ST")
+ODD = (*METHODS, "", " POST", "POST ", "POST\r\n", "POSTPOST", "Post", "GET POST", "POST\tGET", "M" * 300, "方法",
+       "P\u00d6ST")
 
 
 @pytest.mark.parametrize("method", ODD, ids=repr)
