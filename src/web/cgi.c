@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum {
+	DROP_MAX = 1024 * 1024, /* of a body that is too long; then let it see a reset */
+	AWAY_MS = 2000,         /* for a body that will not be looked at */
+};
+
 struct cgi {
 	struct cgi_conf conf;
 	struct req req;
@@ -65,15 +70,21 @@ static bool readable(int64_t deadline)
 
 /*
  * As many bytes as CONTENT_LENGTH says, since a web server need not close its end; where
- * there is none (a chunked body), to the end.  ret_len is at most size.
+ * there is none (a chunked body), to the end, but not more than so many.
  */
-static bool read_stdin(const struct req *r, char *dst, size_t size, int request_ms, size_t *ret_len)
+static size_t announced(size_t most)
 {
-	int64_t deadline = clock_boot_ms() + request_ms, announced;
-	struct str text = req_param(r, "CONTENT_LENGTH");
+	const char *text = getenv("CONTENT_LENGTH");
+	int64_t n;
 
-	if (str_int(text, &announced) == OK && announced >= 0 && (uint64_t)announced < size)
-		size = (size_t)announced;
+	if (text == NULL || str_int(str_of(text), &n) != OK || n < 0 || (uint64_t)n > most)
+		return most;
+	return (size_t)n;
+}
+
+/* Until there are size bytes or the end came; ret_len: how many. */
+static bool read_stdin(char *dst, size_t size, int64_t deadline, size_t *ret_len)
+{
 	for (*ret_len = 0; *ret_len < size;) {
 		if (!readable(deadline))
 			return false;
@@ -87,17 +98,38 @@ static bool read_stdin(const struct req *r, char *dst, size_t size, int request_
 	return true;
 }
 
-static enum web_reason read_body(struct req *r, int request_ms)
+/*
+ * What is behind the first `had` bytes of a body that nobody wants.  mod_cgid reads the
+ * answer from the socket that it writes the body to: closing that with something unread
+ * in it would reset the connection, and the client would not see the answer.
+ */
+static void drop_rest(size_t had, int64_t deadline)
+{
+	char scratch[4096];
+	size_t whole = announced(DROP_MAX), n = 1;
+
+	while (had < whole && n > 0) {
+		size_t want = whole - had < sizeof scratch ? whole - had : sizeof scratch;
+		if (!read_stdin(scratch, want, deadline, &n))
+			break;
+		had += n;
+	}
+	explicit_bzero(scratch, sizeof scratch);
+}
+
+static enum web_reason read_body(struct req *r, int64_t deadline)
 {
 	char *body = arena_alloc(&r->arena, REQ_BODY_MAX + 2);
 	size_t len;
 
 	if (body == NULL)
 		return REASON_INTERNAL;
-	if (!read_stdin(r, body, REQ_BODY_MAX + 1, request_ms, &len))
+	if (!read_stdin(body, announced(REQ_BODY_MAX + 1), deadline, &len))
 		return REASON_BAD_REQUEST;
-	if (len > REQ_BODY_MAX)
+	if (len > REQ_BODY_MAX) {
+		drop_rest(len, deadline);
 		return REASON_BODY_TOO_LARGE;
+	}
 	body[len] = '\0';
 	r->body = (struct str){ body, len };
 	return REASON_OK;
@@ -140,10 +172,12 @@ void cgi_away(void)
 	struct req r = { .end = on_away };
 
 	arena_init(&r.arena, REQ_ARENA_MAX);
-	if (read_params(&r) == REASON_OK && req_read_params(&r) == OK)
-		reply_reason(&r, web_reason(REASON_BUSY), NULL);
-	else
-		reply_reason(&r, web_reason(REASON_BAD_REQUEST), NULL);
+	drop_rest(0, clock_boot_ms() + AWAY_MS);
+	if (read_params(&r) != REASON_OK)
+		r.param_nr = 0;
+	if (req_read_params(&r) != OK) /* for id and language; the body was not read */
+		r.method = STR_NONE;
+	reply_reason(&r, web_reason(REASON_BUSY), NULL);
 }
 
 static void on_start(struct task *task)
@@ -162,6 +196,7 @@ static void on_start(struct task *task)
 struct cgi *cgi_create(struct loop *l, const struct cgi_conf *conf)
 {
 	struct cgi *c = mem_calloc(1, sizeof *c);
+	int64_t deadline = clock_boot_ms() + conf->request_ms;
 
 	signal(SIGPIPE, SIG_IGN);
 	c->conf = *conf;
@@ -171,7 +206,9 @@ struct cgi *cgi_create(struct loop *l, const struct cgi_conf *conf)
 	arena_init(&c->req.arena, REQ_ARENA_MAX);
 	c->wrong = read_params(&c->req);
 	if (c->wrong == REASON_OK)
-		c->wrong = read_body(&c->req, conf->request_ms);
+		c->wrong = read_body(&c->req, deadline);
+	else
+		drop_rest(0, deadline);
 	loop_defer(l, &c->start, on_start);
 	return c;
 }
