@@ -1,6 +1,7 @@
 """Fixtures: `rig` is shared by the tests of a file, `behind` too, `build` makes one for a single test."""
 
 import os
+import sys
 
 import pytest
 
@@ -61,3 +62,12 @@ def build():
     yield make
     for one in reversed(made):
         one.close()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The matrix of test_matrix.py, if it was run."""
+    matrix = sys.modules.get("test_matrix")
+    if matrix is not None and matrix.results:
+        terminalreporter.section("web servers and launchers")
+        for line in matrix.table():
+            terminalreporter.write_line(line)

@@ -1,27 +1,288 @@
-"""The other web servers: started like webserver.Nginx, with the same locations and the same users."""
+"""Every web server that conf/ has a file for, started with that file.
+
+A file is rewritten for this place only: ports, paths, the user, and its location once more
+for each app.  Each replacement must happen exactly once, so that a changed file is noticed.
+"""
 
 import http.client
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
 import subprocess
 
 import where
-from webserver import OPENID_HEADER, USER_HEADER, Answer, Nginx, free_port, wait_until_it_answers
+import webserver
+from webserver import OPENID_HEADER, USER_HEADER, Answer, free_port
 
-LIGHTTPD_CONF = """
-server.modules = ("mod_setenv", "mod_magnet", "mod_accesslog", "mod_fastcgi")
-server.document-root = "%(folder)s"
-server.bind = "127.0.0.1"
-server.port = %(port)d
+CONF = where.ROOT / "conf"
+AWAY = CONF / "benren-away.json"
+ROOT = os.geteuid() == 0
+APACHE_MODULES = pathlib.Path("/usr/lib/apache2/modules")
+
+# Where a test asks for a person's name in no log: these files are never looked at by benren.
+LOGS = ("*-access.txt", "*.web.err")
+
+
+class Shipped:
+    """A file of conf/ or spawn/ on its way to become one for this place."""
+
+    def __init__(self, path):
+        self.path = path
+        self.text = path.read_text()
+
+    def regex(self, pattern, by, text=None):
+        changed, n = re.subn(pattern, lambda _: by, self.text if text is None else text, flags=re.S | re.M)
+        assert n == 1, "%r stands %d times in %s" % (pattern, n, self.path)
+        if text is None:
+            self.text = changed
+        return changed
+
+    def replace(self, old, by, text=None):
+        return self.regex(re.escape(old), by, text)
+
+    def uncomment(self, line, by=None, text=None):
+        """by: what stands there instead."""
+        return self.regex(r"# *" + re.escape(line), line if by is None else by, text)
+
+    def remove_line(self, start):
+        """The whole line that begins so."""
+        self.regex(r"^[ \t]*" + re.escape(start) + r".*?\n", "")
+
+    def block(self, pattern):
+        found = re.findall(pattern, self.text, re.S | re.M)
+        assert len(found) == 1, "%r stands %d times in %s" % (pattern, len(found), self.path)
+        return found[0]
+
+    def copies(self, block, copies):
+        """The block, and behind it the copies of it that were made for apps."""
+        self.replace(block, block + "".join(copies))
+
+
+class Server:
+    """folder: of its own files; socket: where the workers are, or (host, port)."""
+
+    name = None
+    starts_workers = False
+    reload_signal = None
+
+    def __init__(self, folder, socket, apps, root=ROOT, program=None, conf=None):
+        self.folder, self.socket, self.apps, self.root = folder, socket, apps, root
+        self.program, self.conf = program, conf  # of workers that it starts itself
+        self.port = free_port()
+        self.errors = folder / (self.name + ".web.err")
+        self.access = folder / (self.name + "-access.txt")
+        for path in (self.errors, self.access):
+            path.touch()
+            path.chmod(0o666)
+        self.file = folder / (self.name + ".web.conf")
+        self.file.write_text(self.configuration())
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.errors, "a") as errors:
+            # Apache ends its whole process group
+            self.process = subprocess.Popen(self.command(), stderr=errors, stdout=errors, stdin=subprocess.DEVNULL,
+                                            start_new_session=True, cwd=self.folder, env=self.environment())
+        where.wait_for(self._answers, "%s answers" % self.name, 20)
+
+    def environment(self):
+        return {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin", "HOME": str(self.folder)}
+
+    def _answers(self):
+        assert self.process.poll() is None, "%s ended: %s" % (self.name, self.said())
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    def said(self):
+        return self.errors.read_text(errors="replace")[-3000:]
+
+    def reload(self):
+        self.process.send_signal(self.reload_signal)
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        self.process.wait(30)
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def url(self, app, endpoint):
+        return "http://127.0.0.1:%d/%s/%s" % (self.port, app.name, endpoint)
+
+
+# --- nginx -----------------------------------------------------------------------------
+
+class Nginx(Server):
+    name = "nginx"
+    reload_signal = signal.SIGHUP
+
+    def configuration(self):
+        path = self.folder / (self.name + "-main.conf")
+        path.write_text(webserver.shipped_conf("UPSTREAM", self.port, self.access, self.apps)
+                        .replace("unix:UPSTREAM", self.upstream()))
+        return webserver.MAIN_CONF.replace("benren-nginx.conf", path.name).replace(
+            "%(folder)s/nginx.err", str(self.errors)) % {
+                "folder": self.folder, "user": "user www-data;" if self.root else ""}
+
+    def upstream(self):
+        return "unix:%s" % self.socket
+
+    def command(self):
+        return [where.tool("nginx"), "-p", str(self.folder), "-c", str(self.file)]
+
+
+class NginxTcp(Nginx):
+    name = "nginx-tcp"
+
+    def upstream(self):
+        return "%s:%d" % self.socket
+
+
+# --- Apache -----------------------------------------------------------------------------
+
+APACHE_MAIN = """
+ServerRoot "%(folder)s"
+ServerName example.com
+DefaultRuntimeDir "%(folder)s"
+PidFile "%(folder)s/%(name)s.pid"
 %(user)s
-server.upload-dirs = ("%(folder)s")
-server.errorlog = "%(folder)s/lighttpd.err"
-accesslog.filename = "%(folder)s/lighttpd-access.txt"
-accesslog.format = "%%h %%t %%m %%U %%>s"
-magnet.attract-raw-url-to = ("%(folder)s/users.lua")
-fastcgi.server = (
-%(backends)s
-)
-%(locations)s
+ErrorLog "%(errors)s"
+%(modules)s
+TypesConfig /etc/mime.types
+DocumentRoot "%(folder)s"
+ServerLimit 8
+ThreadsPerChild 25
+MaxRequestWorkers 150
+GracefulShutdownTimeout 20
+<Directory />
+	Require all denied
+</Directory>
+%(more)s
+Include %(conf)s
 """
+
+
+class Apache(Server):
+    name = "apache"
+    shipped = "apache-proxy.conf"
+    modules = ("proxy", "proxy_fcgi")
+    reload_signal = signal.SIGUSR1
+    users = ('ProxyFCGISetEnvIf "true" BENREN_USER "%{REMOTE_USER}"',
+             'ProxyFCGISetEnvIf "true" BENREN_OPENID "%{reqenv:YOUR_OPENID}"',
+             'ProxyFCGISetEnvIf "true" BENREN_USER "%%{HTTP:%s}"' % USER_HEADER,
+             'ProxyFCGISetEnvIf "true" BENREN_OPENID "%%{HTTP:%s}"' % OPENID_HEADER)
+    more = ""
+
+    def configuration(self):
+        shipped = self.rewrite(Shipped(CONF / self.shipped))
+        path = self.folder / (self.name + "-site.conf")
+        path.write_text(shipped.text)
+        modules = ("mpm_event", "authz_core", "alias", "env", "headers", "mime", "setenvif", "rewrite") + self.modules
+        return APACHE_MAIN % {
+            "folder": self.folder, "name": self.name, "errors": self.errors, "conf": path,
+            "user": "User www-data\nGroup www-data" if self.root else "", "more": self.more,
+            "modules": "\n".join("LoadModule %s_module %s/mod_%s.so" % (m, APACHE_MODULES, m) for m in modules)}
+
+    def rewrite(self, shipped):
+        shipped.replace("Listen 8080\n", "Listen 127.0.0.1:%d\n" % self.port)
+        shipped.replace("<VirtualHost *:8080>", "<VirtualHost *:%d>" % self.port)
+        shipped.replace("/var/log/apache2/benren.log", str(self.access))
+        shipped.replace("/usr/share/doc/benren/conf/benren-away.json", self.away())
+        self.backend(shipped)
+        block = shipped.block(r'\t<Location "/face">.*?\t</Location>\n')
+        shipped.copies(block, [self.location_for(shipped, block, app) for app in self.apps])
+        return shipped
+
+    def away(self):
+        """Where www-data may read it."""
+        path = self.folder / "away.json"
+        shutil.copy(AWAY, path)
+        path.chmod(0o644)
+        return str(path)
+
+    def backend(self, shipped):
+        shipped.replace('SetHandler "proxy:unix:/run/benren.sock|', 'SetHandler "proxy:unix:%s|' % self.socket)
+        shipped.replace('<Proxy "unix:/run/benren.sock|', '<Proxy "unix:%s|' % self.socket)
+
+    def location_for(self, shipped, block, app):
+        block = shipped.replace('<Location "/face">', '<Location "/%s">' % app.name, block)
+        block = shipped.uncomment("SetEnv BENREN_APPID wx0000000000000002", "SetEnv BENREN_APPID " + app.appid, block)
+        return self.with_user(shipped, block)
+
+    def with_user(self, shipped, block):
+        user, openid, by_user, by_openid = self.users
+        return shipped.uncomment(openid, by_openid, shipped.uncomment(user, by_user, block))
+
+    def command(self):
+        return [where.tool("apache2"), "-DFOREGROUND", "-f", str(self.file)]
+
+
+class ApachePass(Apache):
+    """The same file, with the line that it has as a comment."""
+    name = "apache-pass"
+
+    def backend(self, shipped):
+        shipped.remove_line('SetHandler "proxy:unix:')
+        line = 'ProxyPass "/face" "unix:/run/benren.sock|fcgi://benren/face"'
+        shipped.uncomment(line, "\n\t".join(
+            line.replace("/face", "/" + app.name).replace("/run/benren.sock", str(self.socket))
+            for app in self.apps))
+        shipped.replace('<Proxy "unix:/run/benren.sock|', '<Proxy "unix:%s|' % self.socket)
+
+
+class ApacheStarting(Apache):
+    """Apache starts what answers; the test's header stands for what a login left behind."""
+    starts_workers = True
+    users = None
+    more = 'SetEnvIf %s "^(.+)$" YOUR_USER=$1\nSetEnvIf %s "^(.+)$" YOUR_OPENID=$1' % (USER_HEADER, OPENID_HEADER)
+
+    def with_user(self, shipped, block):
+        block = shipped.uncomment("RewriteEngine On", text=block)
+        return shipped.uncomment("RewriteRule ^ - [E=", text=block)
+
+
+class ApacheFcgid(ApacheStarting):
+    name = "apache-fcgid"
+    shipped = "apache-fcgid.conf"
+    modules = ("fcgid",)
+
+    @property
+    def more(self):
+        return ApacheStarting.more + '\nFcgidIPCDir "%s/fcgid"\nFcgidProcessTableFile "%s/fcgid.shm"' % (
+            self.folder, self.folder)
+
+    def backend(self, shipped):
+        shipped.replace('FcgidWrapper "/usr/bin/benren -c /etc/benren/benren.json" virtual',
+                        'FcgidWrapper "%s -c %s" virtual' % (self.program, self.conf))
+
+
+class ApacheCgi(ApacheStarting):
+    name = "apache-cgi"
+    shipped = "apache-cgi.conf"
+    modules = ("cgid",)
+
+    @property
+    def more(self):
+        return ApacheStarting.more + '\nScriptSock "%s/cgid.sock"' % self.folder
+
+    def backend(self, shipped):
+        shipped.replace('ScriptAlias "/face" "/usr/bin/benren"', "\n\t".join(
+            'ScriptAlias "/%s" "%s"' % (app.name, self.program) for app in self.apps))
+        shipped.replace("SetEnv BENREN_CONF /etc/benren/benren.json", "SetEnv BENREN_CONF %s" % self.conf)
+
+
+# --- lighttpd -----------------------------------------------------------------------------
 
 # What a login of lighttpd's own would find out.
 USERS_LUA = """
@@ -30,77 +291,168 @@ r.req_env["BENREN_USER"] = r.req_header["%s"]
 r.req_env["BENREN_OPENID"] = r.req_header["%s"]
 """ % (USER_HEADER, OPENID_HEADER)
 
-APACHE_CONF = """
-ServerRoot "%(folder)s"
-ServerName example.com
-DefaultRuntimeDir "%(folder)s"
-PidFile "%(folder)s/apache.pid"
-Listen 127.0.0.1:%(port)d
-%(user)s
-ErrorLog "%(folder)s/apache.err"
-%(modules)s
-LogFormat "%%h %%t %%m %%U %%>s" benren
-CustomLog "%(folder)s/apache-access.txt" benren
-DocumentRoot "%(folder)s"
-# or Apache answers TRACE itself, with the client's cookies and token in the body
-TraceEnable Off
-SetEnvIf %(user_header)s "^(.+)$" BENREN_USER=$1
-SetEnvIf %(openid_header)s "^(.+)$" BENREN_OPENID=$1
-%(locations)s
-"""
-
-APACHE_MODULES = ("mpm_event", "authz_core", "setenvif", "proxy", "proxy_fcgi")
-
-
-class Server:
-    """One process that ends by TERM."""
-
-    def __init__(self, folder, errors, command):
-        self.errors = folder / errors
-        # Apache ends its whole process group
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        wait_until_it_answers(self)
-
-    def stop(self):
-        self.process.terminate()
-        self.process.communicate(timeout=20)
-
 
 class Lighttpd(Server):
-    def __init__(self, folder, pool_socket, apps, root):
-        self.port = free_port()
-        backend = '\t"/%s" => (( "socket" => "' + pool_socket + '", "check-local" => "disable" ))'
-        location = '$HTTP["url"] =~ "^/%s/" { setenv.set-environment = ("BENREN_APPID" => "%s") }'
-        (folder / "users.lua").write_text(USERS_LUA)
-        (folder / "lighttpd.conf").write_text(LIGHTTPD_CONF % {
-            "folder": folder, "port": self.port, "user": 'server.username = "www-data"' if root else "",
-            "backends": ",\n".join(backend % name for name in ["face", *(app.name for app in apps)]),
-            "locations": "\n".join(location % (app.name, app.appid) for app in apps)})
-        for log in ("lighttpd.err", "lighttpd-access.txt"):
-            (folder / log).touch()
-            (folder / log).chmod(0o666)
-        super().__init__(folder, "lighttpd.err",
-                         [where.tool("lighttpd"), "-D", "-f", str(folder / "lighttpd.conf")])
+    name = "lighttpd"
+    shipped = "lighttpd.conf"
+    reload_signal = signal.SIGUSR1
+
+    def configuration(self):
+        shipped = Shipped(CONF / self.shipped)
+        shipped.replace("server.port = 8080", 'server.port = %d\nserver.bind = "127.0.0.1"\n'
+                        'server.upload-dirs = ( "%s" )' % (self.port, self.folder))
+        if not self.root:
+            shipped.remove_line("server.username")
+            shipped.remove_line("server.groupname")
+        shipped.replace("/var/log/lighttpd/benren.log", str(self.access))
+        shipped.replace("/var/log/lighttpd/error.log", str(self.errors))
+        self.backend(shipped)
+        block = shipped.block(r'^\$HTTP\["url"\] =~ "\^/face\(/\|\$\)" \{.*?^\}\n')
+        shipped.copies(block, [self.block_for(shipped, block, app) for app in self.apps])
+        return shipped.text
+
+    def backend(self, shipped):
+        shipped.replace('"/usr/share/doc/benren/conf/benren-away.json"', '"%s"' % self.away())
+        shipped.replace('"socket" => "/run/benren.sock"', '"socket" => "%s"' % self.socket)
+        shipped.replace('server.modules = ( "mod_accesslog",', 'server.modules = ( "mod_accesslog", "mod_magnet",')
+        (self.folder / "users.lua").write_text(USERS_LUA)
+
+    away = Apache.away
+
+    def block_for(self, shipped, block, app):
+        block = shipped.replace('"^/face(/|$)"', '"^/%s(/|$)"' % app.name, block)
+        block = shipped.replace('"/face" =>', '"/%s" =>' % app.name, block)
+        block = shipped.uncomment('setenv.set-environment = ( "BENREN_APPID" => "wx0000000000000002" )',
+                                  'setenv.set-environment = ( "BENREN_APPID" => "%s" )' % app.appid, block)
+        return shipped.uncomment('magnet.attract-raw-url-to = ( "/etc/lighttpd/benren-user.lua" )',
+                                 'magnet.attract-raw-url-to = ( "%s/users.lua" )' % self.folder, block)
+
+    def command(self):
+        return [where.tool("lighttpd"), "-D", "-f", str(self.file)]
 
 
-class Apache(Server):
-    def __init__(self, folder, pool_socket, apps, root):
-        self.port = free_port()
-        handler = ('<Location "/%s">\nSetHandler "proxy:unix:' + pool_socket + '|fcgi://benren/"\n'
-                   'CGIPassAuth On\n%s\n</Location>')
-        appid = 'SetEnvIf Request_URI "^/" BENREN_APPID=%s'
-        (folder / "apache.conf").write_text(APACHE_CONF % {
-            "folder": folder, "port": self.port, "user": "User www-data\nGroup www-data" if root else "",
-            "user_header": USER_HEADER, "openid_header": OPENID_HEADER,
-            "modules": "\n".join("LoadModule %s_module /usr/lib/apache2/modules/mod_%s.so" % (m, m)
-                                 for m in APACHE_MODULES),
-            "locations": "\n".join([handler % ("face", "")] +
-                                   [handler % (app.name, appid % app.appid) for app in apps])})
-        super().__init__(folder, "apache.err",
-                         [where.tool("apache2"), "-DFOREGROUND", "-f", str(folder / "apache.conf")])
+class LighttpdStarting(Lighttpd):
+    """bin-path, which the file has as a comment."""
+    name = "lighttpd-bin"
+    starts_workers = True
+
+    def backend(self, shipped):
+        super().backend(shipped)
+        shipped.uncomment('"bin-path" => "/usr/bin/benren -c /etc/benren/benren.json",',
+                          '"bin-path" => "%s -c %s",' % (self.program, self.conf))
+        shipped.uncomment('"bin-copy-environment" => ( "PATH" ),')
+        shipped.uncomment('"min-procs" => 16, "max-procs" => 16,', '"min-procs" => 2, "max-procs" => 2,')
+
+    def block_for(self, shipped, block, app):
+        block = shipped.replace('"socket" => "%s"' % self.socket, '"socket" => "%s.%s"' % (self.socket, app.name), block)
+        return super().block_for(shipped, block, app)
 
 
-SERVERS = {"nginx": Nginx, "lighttpd": Lighttpd, "apache": Apache}
+class LighttpdCgi(Lighttpd):
+    name = "lighttpd-cgi"
+    shipped = "lighttpd-cgi.conf"
+    starts_workers = True
+
+    def backend(self, shipped):
+        shipped.replace('"BENREN_CONF" => "/etc/benren/benren.json"', '"BENREN_CONF" => "%s"' % self.conf)
+        shipped.replace('alias.url = ( "/face" => "/usr/bin/benren" )', 'alias.url = ( "/face" => "%s" )' % self.program)
+
+    def block_for(self, shipped, block, app):
+        block = shipped.replace('"^/face(/|$)"', '"^/%s(/|$)"' % app.name, block)
+        block = shipped.replace('"/face" =>', '"/%s" =>' % app.name, block)
+        return shipped.uncomment('setenv.set-environment += ( "BENREN_APPID" => "wx0000000000000002" )',
+                                 'setenv.set-environment += ( "BENREN_APPID" => "%s" )' % app.appid, block)
+
+
+# --- Caddy and h2o ---------------------------------------------------------------------------
+
+class Caddy(Server):
+    name = "caddy"
+
+    def configuration(self):
+        shipped = Shipped(CONF / "caddy.conf")
+        shipped.replace("http://example.com:8080 {", "http://:%d {\n\tbind 127.0.0.1" % self.port)
+        shipped.replace("/var/log/caddy/benren.log", str(self.access))
+        shipped.replace("unix//run/benren.sock", "unix/%s" % self.socket)
+        block = shipped.block(r"^\thandle /face/\* \{.*?^\t\}\n")
+        shipped.copies(block, [self.handle_for(shipped, block, app) for app in self.apps])
+        return "{\n\tadmin unix/%s/caddy.admin\n}\n%s" % (self.folder, shipped.text)
+
+    def handle_for(self, shipped, block, app):
+        block = shipped.replace("handle /face/*", "handle /%s/*" % app.name, block)
+        block = shipped.uncomment("env BENREN_APPID wx0000000000000002", "env BENREN_APPID " + app.appid, block)
+        block = shipped.uncomment("env BENREN_USER {http.auth.user.id}",
+                                  "env BENREN_USER {http.request.header.%s}" % USER_HEADER, block)
+        return shipped.uncomment("env BENREN_OPENID {http.auth.user.openid}",
+                                 "env BENREN_OPENID {http.request.header.%s}" % OPENID_HEADER, block)
+
+    def command(self):
+        return [where.tool("caddy"), "run", "--adapter", "caddyfile", "--config", str(self.file)]
+
+    def reload(self):
+        subprocess.run([where.tool("caddy"), "reload", "--force", "--adapter", "caddyfile", "--config", str(self.file),
+                        "--address", "unix/%s/caddy.admin" % self.folder], check=True, capture_output=True,
+                       env=self.environment())
+
+
+class H2o(Server):
+    name = "h2o"
+    reload_signal = None
+
+    def configuration(self):
+        shipped = Shipped(CONF / "h2o.conf")
+        shipped.replace("  port: 8080\n", "  host: 127.0.0.1\n  port: %d\nnum-threads: 2\n" % self.port)
+        if not self.root:
+            shipped.remove_line("user: www-data")
+        shipped.replace("/run/h2o/h2o.pid", "%s/%s.pid" % (self.folder, self.name))
+        shipped.replace("/var/log/h2o/error.log", str(self.errors))
+        shipped.replace("/var/log/h2o/benren.log", str(self.access))
+        shipped.replace("example.com:8080", "default")
+        shipped.replace("/usr/share/doc/benren/conf/benren-away.json", self.away())
+        self.backend(shipped)
+        block = shipped.block(r'^      "/face":\n.*\Z')
+        shipped.copies(block, [self.path_for(shipped, block, app) for app in self.apps])
+        return shipped.text
+
+    def backend(self, shipped):
+        shipped.replace("port: /run/benren.sock", "port: %s" % self.socket)
+
+    away = Apache.away
+
+    def path_for(self, shipped, block, app):
+        block = shipped.replace('"/face":', '"/%s":' % app.name, block)
+        block = shipped.uncomment("setenv: { BENREN_APPID: wx0000000000000002 }",
+                                  "setenv: { BENREN_APPID: %s }" % app.appid, block)
+        block = shipped.uncomment("mruby.handler: |", text=block)
+        line = "Proc.new {|env| [399, {"
+        block = shipped.uncomment(line, "  " + line, block)
+        block = shipped.replace("your_user(env)", '(env["HTTP_%s"] || "")' % USER_HEADER.upper().replace("-", "_"), block)
+        return shipped.replace("your_openid(env)", '(env["HTTP_%s"] || "")' % OPENID_HEADER.upper().replace("-", "_"),
+                               block)
+
+    def command(self):
+        return [where.tool("h2o"), "-c", str(self.file)]
+
+
+class H2oStarting(H2o):
+    """fastcgi.spawn, which the file has as a comment."""
+    name = "h2o-spawn"
+    starts_workers = True
+
+    def backend(self, shipped):
+        shipped.regex(r"^        fastcgi\.connect:\n.*?type: unix\n", "")
+        line = 'fastcgi.spawn: "exec /usr/bin/multiwatch -f 2 -- /usr/bin/benren -c /etc/benren/benren.json"'
+        shipped.uncomment(line, line.replace("/usr/bin/benren", self.program)
+                          .replace("/etc/benren/benren.json", str(self.conf)))
+
+
+# In front of workers that something else starts.
+ALL = {"nginx": Nginx, "apache": Apache, "apache-pass": ApachePass, "lighttpd": Lighttpd, "caddy": Caddy, "h2o": H2o}
+# Those that the tests of headers and methods know the ways of (fixture behind).
+SERVERS = {name: ALL[name] for name in ("nginx", "lighttpd", "apache")}
+# They start workers themselves.
+STARTING = {"apache-fcgid": ApacheFcgid, "lighttpd-bin": LighttpdStarting, "h2o-spawn": H2oStarting,
+            "apache-cgi": ApacheCgi, "lighttpd-cgi": LighttpdCgi}
 
 
 def call(port, method, path, headers=(), body=b"", source="127.0.0.1"):
