@@ -9,7 +9,6 @@ import types
 
 import pytest
 
-import people
 import pool
 import webservers
 from launchers import LAUNCHERS, Place
