@@ -22,11 +22,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 enum {
 	ACCEPT_BURST = 8, /* connections a wake-up, so that every worker gets some */
 	ACCEPT_PAUSE_MS = 1000,
+	ACCEPT_STUCK_MS = 10, /* how long an accept4() that should not wait can */
 	SEND_BUFFER = 4 * REPLY_MAX, /* a whole answer, and the kernel's overhead */
 };
 
@@ -227,11 +229,39 @@ static bool is_passing(int error)
 	       error == EHOSTUNREACH || error == ENETUNREACH || error == EPERM;
 }
 
+/*
+ * The listening socket is one for all workers, and so is its O_NONBLOCK: systemd takes
+ * it away whenever it starts another of them.  An accept4() that finds nothing would
+ * then stop the whole loop until somebody connects, so we set it before each round; if
+ * we were a moment too early the timeout, which nobody takes away, gets us out.
+ */
+static enum err do_not_wait(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || ((flags & O_NONBLOCK) == 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0))
+		return ERR_SYSTEM;
+	return OK;
+}
+
+static enum err open_listener(struct fcgi *f)
+{
+	const struct timeval stuck = { .tv_usec = ACCEPT_STUCK_MS * 1000 };
+
+	if (setsockopt(f->listen_fd, SOL_SOCKET, SO_RCVTIMEO, &stuck, sizeof stuck) != 0)
+		return ERR_SYSTEM;
+	return do_not_wait(f->listen_fd);
+}
+
 static void on_connection(struct watch *w, unsigned events)
 {
 	struct fcgi *f = container_of(w, struct fcgi, listener);
 
 	(void)events;
+	if (do_not_wait(f->listen_fd) != OK) {
+		pause_accepting(f);
+		return;
+	}
 	for (int i = 0; i < ACCEPT_BURST && !f->draining; i++) {
 		struct sockaddr_storage from = { .ss_family = AF_UNIX };
 		socklen_t len = sizeof from;
@@ -253,17 +283,15 @@ static void on_connection(struct watch *w, unsigned events)
 static enum err start(struct fcgi *f)
 {
 	enum err err = init_library();
-	int flags = fcntl(f->listen_fd, F_GETFL);
 
 	if (err == OK)
 		err = peers_init(&f->peers, getenv("FCGI_WEB_SERVER_ADDRS"));
 	if (err == OK)
 		err = open_feed(f);
-	if (err != OK)
-		return err;
-	if (flags < 0 || fcntl(f->listen_fd, F_SETFL, flags | O_NONBLOCK) != 0)
-		return ERR_SYSTEM;
-	err = watch_init(f->loop, &f->listener, f->listen_fd, on_connection);
+	if (err == OK)
+		err = open_listener(f);
+	if (err == OK)
+		err = watch_init(f->loop, &f->listener, f->listen_fd, on_connection);
 	if (err == OK)
 		watch_start(&f->listener, WATCH_READ);
 	return err;

@@ -9,6 +9,7 @@
 #include "web_server.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 
 static int setup(void **state)
@@ -746,6 +747,35 @@ static void a_drain_does_not_wait_long_for_the_silent(void **state)
 
 /* ---- surroundings ---- */
 
+/* As systemd does it when it starts another worker on the same socket. */
+static void a_listening_socket_made_blocking_by_others_stops_nothing(void **state)
+{
+	struct timeval stuck = { 0 };
+	struct client kept, other;
+	socklen_t len = sizeof stuck;
+
+	(void)state;
+	client_open(&kept);
+	client_ask(&kept, 1, true, "before");
+	client_expect(&kept, 1, 200, "before");
+	int flags = fcntl(world.listen_fd, F_GETFL);
+	assert_true((flags & O_NONBLOCK) != 0);
+	assert_int_equal(fcntl(world.listen_fd, F_SETFL, flags & ~O_NONBLOCK), 0);
+	client_open(&other);
+	client_ask(&other, 1, true, "a new one");
+	client_expect(&other, 1, 200, "a new one");
+	client_ask(&kept, 2, true, "after"); /* the loop waits in no accept4() */
+	client_expect(&kept, 2, 200, "after");
+	assert_true((fcntl(world.listen_fd, F_GETFL) & O_NONBLOCK) != 0);
+
+	/* and had it been taken away between: not for long */
+	assert_int_equal(getsockopt(world.listen_fd, SOL_SOCKET, SO_RCVTIMEO, &stuck, &len), 0);
+	assert_int_equal(stuck.tv_sec, 0);
+	assert_in_range(stuck.tv_usec, 1, 50000);
+	client_close(&kept);
+	client_close(&other);
+}
+
 static void on_signal(int signum)
 {
 	(void)signum;
@@ -885,6 +915,7 @@ int main(void)
 		TEST(a_drain_of_idle_connections_ends_at_once_and_once),
 		TEST(a_drain_still_takes_a_request_that_has_come),
 		TEST(a_drain_does_not_wait_long_for_the_silent),
+		TEST(a_listening_socket_made_blocking_by_others_stops_nothing),
 		cmocka_unit_test(tcp_is_taken_from_the_listed_addresses_only),
 		cmocka_unit_test(a_list_with_what_is_no_address_is_an_error),
 #undef TEST
