@@ -37,8 +37,9 @@ enum err fcgi_create(struct loop *l, int listen_fd, const struct fcgi_conf *conf
 		     struct fcgi **ret_fcgi) MUST_CHECK;
 
 /*
- * Accept nothing more, close idle connections, finish what is in flight, close
- * each connection after its answer; then drained() is called once.
+ * Accept nothing more, finish what is in flight, close each connection after its
+ * answer, and the idle ones after a second without a request; then drained() is
+ * called once.
  */
 void fcgi_drain(struct fcgi *f, void (*drained)(void *app));
 

@@ -18,7 +18,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* How long a drain waits for the request of a connection that has said nothing yet. */
+/*
+ * How long a drain waits for a request on a silent connection.  Closing one at once
+ * fails a request: a busy web server may have begun to send it before it looks whether
+ * we are still there, and does not send it twice.
+ */
 enum { DRAIN_SILENCE_MS = 1000 };
 
 struct conn {
@@ -79,12 +83,25 @@ static void on_ready(struct watch *w, unsigned events)
 		receive(c);
 }
 
+static void wait_for_more(struct conn *c);
+
+/* For a connection between two requests, unless the next one has come just now. */
+static void part(struct conn *c)
+{
+	char byte;
+
+	if (recv(c->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) > 0)
+		wait_for_more(c);
+	else
+		conn_close(c);
+}
+
 static void on_late(struct timer *t)
 {
 	struct conn *c = container_of(t, struct conn, timer);
 
 	if (wire_idle(&c->wire))
-		conn_close(c);
+		part(c);
 	else
 		refuse(c);
 }
@@ -115,13 +132,7 @@ static void start_timer(struct conn *c)
 
 static void wait_for_more(struct conn *c)
 {
-	struct fcgi *f = c->fcgi;
-
-	if (f->draining && c->kept && wire_idle(&c->wire)) {
-		conn_close(c);
-		return;
-	}
-	if (c->watch.uv == NULL && watch_init(f->loop, &c->watch, c->fd, on_ready) != OK) {
+	if (c->watch.uv == NULL && watch_init(c->fcgi->loop, &c->watch, c->fd, on_ready) != OK) {
 		refuse(c);
 		return;
 	}
@@ -156,7 +167,10 @@ static void settle(struct conn *c)
 		return;
 	}
 	c->busy = false;
-	wait_for_more(c);
+	if (c->fcgi->draining)
+		part(c);
+	else
+		wait_for_more(c);
 }
 
 /* The one end of every request (req.end). */
@@ -328,7 +342,10 @@ void conn_open(struct fcgi *f, int fd)
 	receive(c); /* web servers write at once, so the request is mostly there */
 }
 
-/* Receiving may close any of them, so no place in the list is held on to. */
+/*
+ * Each then waits for a request, for a moment, and is closed after its answer.
+ * Receiving may close any of them, so no place in the list is held on to.
+ */
 void conns_drain(struct fcgi *f)
 {
 	struct list *link;

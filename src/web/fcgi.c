@@ -28,7 +28,7 @@
 enum {
 	ACCEPT_BURST = 8, /* connections a wake-up, so that every worker gets some */
 	ACCEPT_PAUSE_MS = 1000,
-	ACCEPT_STUCK_MS = 10, /* how long an accept4() that should not wait can */
+	ACCEPT_STUCK_MS = 10,        /* how long an accept4() that should not wait can */
 	SEND_BUFFER = 4 * REPLY_MAX, /* a whole answer, and the kernel's overhead */
 };
 

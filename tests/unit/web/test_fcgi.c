@@ -691,7 +691,7 @@ static void a_drain_closes_what_is_idle_and_finishes_the_rest(void **state)
 	client_close(&late);
 }
 
-static void a_drain_of_idle_connections_ends_at_once_and_once(void **state)
+static void a_drain_ends_a_moment_after_the_last_request_and_once(void **state)
 {
 	struct client c[3];
 
@@ -701,13 +701,48 @@ static void a_drain_of_idle_connections_ends_at_once_and_once(void **state)
 		client_ask(&c[i], 1, true, "");
 		client_expect(&c[i], 1, 200, "");
 	}
+	int64_t start = now_ms();
 	fcgi_drain(world.fcgi, world_drained);
-	assert_int_equal(world.drained, 0); /* not from inside the call */
-	assert_int_equal(world_stats().connections, 0);
+	assert_int_equal(world_stats().connections, 3);
+	world_run(300);
+	client_ask(&c[0], 2, true, "sent before it heard of the drain");
+	client_expect(&c[0], 2, 200, "sent before it heard of the drain");
+	assert_true(client_is_closed_within(&c[0], 100));
+	assert_int_equal(world_stats().connections, 2);
+	assert_int_equal(world.drained, 0);
+	for (int i = 1; i < 3; i++)
+		assert_true(client_is_closed_within(&c[i], 5000));
+	assert_in_range(now_ms() - start, 900, 1500);
 	world_run(50);
 	assert_int_equal(world.drained, 1);
 	for (int i = 0; i < 3; i++)
 		client_close(&c[i]);
+}
+
+/* As on a busy machine: the timer has run out, and so had the time to look. */
+static void a_request_that_came_in_time_is_answered_however_late_we_look(void **state)
+{
+	struct client c;
+
+	(void)state;
+	client_open(&c);
+	client_ask(&c, 1, true, "");
+	client_expect(&c, 1, 200, "");
+	fcgi_drain(world.fcgi, world_drained);
+	client_ask(&c, 2, true, "in time");
+	usleep(1200 * 1000);
+	client_expect(&c, 2, 200, "in time");
+	assert_true(client_is_closed_within(&c, 100));
+	client_close(&c);
+}
+
+static void a_drain_without_connections_is_not_told_from_inside_the_call(void **state)
+{
+	(void)state;
+	fcgi_drain(world.fcgi, world_drained);
+	assert_int_equal(world.drained, 0);
+	world_run(50);
+	assert_int_equal(world.drained, 1);
 }
 
 static void a_drain_still_takes_a_request_that_has_come(void **state)
@@ -912,7 +947,9 @@ int main(void)
 		TEST(refused_roles_and_multiplexing_are_told_so),
 		TEST(rubbish_is_closed_and_does_no_harm),
 		TEST(a_drain_closes_what_is_idle_and_finishes_the_rest),
-		TEST(a_drain_of_idle_connections_ends_at_once_and_once),
+		TEST(a_drain_ends_a_moment_after_the_last_request_and_once),
+		TEST(a_request_that_came_in_time_is_answered_however_late_we_look),
+		TEST(a_drain_without_connections_is_not_told_from_inside_the_call),
 		TEST(a_drain_still_takes_a_request_that_has_come),
 		TEST(a_drain_does_not_wait_long_for_the_silent),
 		TEST(a_listening_socket_made_blocking_by_others_stops_nothing),
