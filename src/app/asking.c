@@ -340,5 +340,5 @@ enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 			      "X-Forwarded-For was sent twice: the proxy must make one of them");
 	struct str token = read_token(a);
 	a->token_sent = token.len > 0;
-	return wx_ticket_plausible(token) ? find_ticket(a, token) : choose_app(a);
+	return a->token_sent && wx_ticket_plausible(token) ? find_ticket(a, token) : choose_app(a);
 }
