@@ -1,28 +1,33 @@
 /*
  * Opening.
  *
- *   RESERVE --> CALL --> KEEP --> INDEX <--> AGAIN
- *                 |        |        |  |       |
- *                 +--------+--------|--+-------+--> DROP --> ENDED
- *                                   +--> ENDED
+ *   RESERVE --> CALL --> KEEP --> INDEX --> ENDED
+ *                                 |   ^
+ *                  the key is taken   it is free
+ *                                 v   |
+ *                               AGAIN --> OLDER <--> SUPERSEDE
  *
- * AGAIN: WeChat gave a key that it has given before; the same caller's newest session
- * gets it, another caller's keeps it.  Asleep in CALL until WeChat answers, in the
- * others until the store does.
+ * From each of them but RESERVE a failure leads to DROP --> ENDED.  AGAIN: WeChat gave a
+ * key that it has given before.  Another caller's session keeps it; the same caller's is
+ * superseded, so that one result can never pass two: OLDER looks whether it has passed
+ * already, SUPERSEDE ends it.  Asleep in CALL until WeChat answers, in the others until
+ * the store does.
  */
 #include "wx/open.h"
 #include "call.h"
 #include "keys.h"
 #include "protocol.h"
 
-enum { RESERVE, CALL, KEEP, INDEX, AGAIN, DROP, ENDED, STATE_NR };
+enum { RESERVE, CALL, KEEP, INDEX, AGAIN, OLDER, SUPERSEDE, DROP, ENDED, STATE_NR };
 
 static const struct flow_def open_def[STATE_NR] = {
 	[RESERVE] = { "reserve", TO(CALL) | TO(ENDED) },
 	[CALL] = { "call", TO(KEEP) | TO(DROP) },
 	[KEEP] = { "keep", TO(INDEX) | TO(DROP) },
 	[INDEX] = { "index", TO(ENDED) | TO(AGAIN) | TO(DROP) },
-	[AGAIN] = { "again", TO(INDEX) | TO(DROP) },
+	[AGAIN] = { "again", TO(INDEX) | TO(OLDER) | TO(DROP) | TO(ENDED) },
+	[OLDER] = { "older", TO(INDEX) | TO(SUPERSEDE) | TO(DROP) },
+	[SUPERSEDE] = { "supersede", TO(INDEX) | TO(OLDER) | TO(DROP) },
 	[DROP] = { "drop", TO(ENDED) },
 	[ENDED] = { "ended", 0 },
 };
@@ -39,6 +44,8 @@ struct open_flow {
 	struct digest key; /* of the session in the store */
 	struct store_op store;
 	uint64_t index_version; /* 0: there should be none */
+	struct digest older_key;
+	struct session *older; /* in the arena, once there is one */
 	struct wx_call call;
 };
 
@@ -86,6 +93,21 @@ static enum progress get_index(struct open_flow *f)
 {
 	f->store.kind = STORE_KEY;
 	return store_get(f->wx->store, &f->store, on_store);
+}
+
+static enum progress get_older(struct open_flow *f)
+{
+	f->store.kind = STORE_SESSION;
+	f->store.key = f->older_key;
+	return store_get(f->wx->store, &f->store, on_store);
+}
+
+static enum progress put_older(struct open_flow *f)
+{
+	session_pack(f->wx->crypt, f->older, &f->store);
+	session_wipe(f->older);
+	f->store.key = f->older_key;
+	return store_put(f->wx->store, &f->store, on_store);
 }
 
 static enum progress drop_session(struct open_flow *f)
@@ -201,8 +223,56 @@ static unsigned on_again(struct open_flow *f)
 		fail(f, ERR_CONFLICT, CLASS_UPSTREAM, "key_of_another_caller");
 		return DROP;
 	}
+	if (digest_equal(&session, &f->key))
+		return ENDED; /* it was written, and only the store's answer was lost */
 	f->index_version = f->store.version;
-	return INDEX;
+	f->older_key = session;
+	return OLDER;
+}
+
+/* It waits for the phone no more: what comes with its key belongs to the new one. */
+static unsigned supersede(struct session *s)
+{
+	session_move(s, SESSION_FAILED);
+	s->rec.class = CLASS_START_AGAIN;
+	strncpy(s->rec.word, "superseded", sizeof s->rec.word - 1);
+	return SUPERSEDE;
+}
+
+static unsigned on_older(struct open_flow *f)
+{
+	if (f->store.err == ERR_NOT_FOUND)
+		return INDEX;
+	if (f->older == NULL)
+		f->older = arena_alloc(f->arena, sizeof *f->older);
+	if (f->store.err != OK || f->older == NULL ||
+	    session_unpack(f->wx->crypt, &f->store, f->older) != OK) {
+		fail_store(f, ERR_BUSY);
+		return DROP;
+	}
+	switch (session_state(f->older, store_now(f->wx->store))) {
+	case SESSION_OPENED:
+		return supersede(f->older);
+	case SESSION_PASSED:
+		fail(f, ERR_CONFLICT, CLASS_UPSTREAM, "key_has_passed");
+		return DROP;
+	case SESSION_NEW:
+	case SESSION_QUERYING:
+		fail(f, ERR_CONFLICT, CLASS_RETRY, "key_being_asked");
+		return DROP;
+	default: /* FAILED, EXPIRED: nothing can come of it any more */
+		return INDEX;
+	}
+}
+
+static unsigned on_superseded(struct open_flow *f)
+{
+	if (f->store.err == ERR_CONFLICT)
+		return OLDER;
+	if (f->store.err == OK)
+		return INDEX;
+	fail_store(f, f->store.err);
+	return DROP;
 }
 
 /* What entering a state starts. */
@@ -216,6 +286,10 @@ static enum progress enter(struct open_flow *f)
 		return put_index(f);
 	case AGAIN:
 		return get_index(f);
+	case OLDER:
+		return get_older(f);
+	case SUPERSEDE:
+		return put_older(f);
 	case DROP:
 		return drop_session(f);
 	default: /* RESERVE, KEEP */
@@ -237,6 +311,10 @@ static unsigned leave(struct open_flow *f)
 		return on_index(f);
 	case AGAIN:
 		return on_again(f);
+	case OLDER:
+		return on_older(f);
+	case SUPERSEDE:
+		return on_superseded(f);
 	default: /* DROP: its failure changes nothing, the slot expires by itself */
 		return ENDED;
 	}

@@ -272,7 +272,12 @@ def test_a_key_that_wechat_gives_twice_is_the_callers_newest_session_and_nobody_
     assert rig.pool.line_of(answer)["why"] == "key_of_another_caller"
     user.passes()
     assert user.send("session", {"session": user.session}).status == 200
-    assert user.send("session", {"session": first}).status == 202
+    answer = user.send("session", {"session": first})
+    assert (answer.status, answer["reason"]) == (403, "start_again"), "it was superseded"
+    arm(rig, "getuseridkey", "set", {"fields": {"user_id_key": user.key}})
+    answer = user.identify(user.person, source=2)
+    assert answer.status == 502, "a key that has passed opens nothing more"
+    assert rig.pool.line_of(answer)["why"] == "key_has_passed"
 
 
 # --- login ------------------------------------------------------------------------------------------

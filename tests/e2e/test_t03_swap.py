@@ -1,7 +1,7 @@
 """T03: two users are live; one sends the other's verify_result, session or verify_id as his own.
 
-Must happen: he is refused (403 for a result, 404 for a session), which counts against him; his own
-session and the owner's stay as they were, and the owner passes.
+Must happen: he is refused (403 for a result, 404 for a session), which counts against him (that part is
+in test_budget.py); his own session and the owner's stay as they were, and the owner passes.
 Figure: all 6 swaps of two users, 100 times, in both protocols and with both kinds of known caller;
 whole in tests/run too.  An anonymous caller is nobody whom anything belongs to: not in this row.
 """
@@ -84,17 +84,3 @@ def test_a_stolen_session_is_no_session_for_any_endpoint(rig, app):
         answer = thief.send(endpoint, {"session": owner.session, **more, **thief.login()})
         assert (answer.status, answer["reason"]) == (404, "no_session")
     owner.passes()
-
-
-def test_results_of_others_count_against_who_sends_them(build):
-    rig = build(apps=(PARAM10,), budgets={"caller": "3/day"})
-    thief = rig.user(PARAM10)
-    statuses = []
-    for _ in range(8):
-        owner = rig.user(PARAM10).open()
-        owner.scan()
-        statuses.append(thief.send("verify", {"verify_result": owner.verify_result}).status)
-    assert statuses == [403] * 4 + [429] * 4, "the fourth is one over; then he is not heard any more"
-    assert rig.sandbox.total("getinfo") == 4
-    assert thief.identify().status == 429, "nor may he open"
-    assert owner.verify().status == 200

@@ -202,6 +202,14 @@ end:	do
 	unread(reads, what, 2); \
 	unread(reads, what, 3)
 
+/* By one who is no worker: nobody has read it any more. */
+#define unread_by_all(reads, what, at) reads[at] = (reads[at] == what + 1 -> 0 : reads[at])
+#define written_by_nobody(reads, what) \
+	unread_by_all(reads, what, 0); \
+	unread_by_all(reads, what, 1); \
+	unread_by_all(reads, what, 2); \
+	unread_by_all(reads, what, 3)
+
 inline store_away()
 {
 	busy > 0 && me != LAST -> busy--
@@ -766,6 +774,7 @@ CANCEL_FIND:
 /* --- opening: open.c ------------------------------------------------------------------------ */
 
 #define k_session sessions[s]
+#define older sessions[index_version]
 
 proctype open(byte s)
 {
@@ -801,13 +810,29 @@ INDEX:	atomic {
 		index_version = index[key];
 		if
 #ifdef MUT_INDEX_ANY_CALLER
-		:: true -> goto INDEX
+		:: true
 #else
-		:: index_version == NOTHING || owner_of(index_version) == owner_of(s) -> goto INDEX
-		:: index_version != NOTHING && owner_of(index_version) != owner_of(s)
+		:: index_version == NOTHING -> goto INDEX
+		:: index_version != NOTHING && owner_of(index_version) == owner_of(s)
+		:: index_version != NOTHING && owner_of(index_version) != owner_of(s) -> goto DROP
 #endif
 		fi
 	}
+#ifndef MUT_NOT_SUPERSEDED
+/* OLDER and SUPERSEDE: read, and put if nobody was faster, else read again */
+	atomic {
+		if
+		:: older.state == PASSED || RUNS(older, QUERYING) -> goto DROP
+		:: older.state == OPENED || older.state == QUERYING && older.over ->
+			older.state = FAILED;
+			older.result = 0;
+			older.over = false;
+			written_by_nobody(session_read, index_version)
+		:: else
+		fi
+	}
+#endif
+	goto INDEX;
 DROP:	k_session.state = 0;
 end:	skip
 }

@@ -247,7 +247,7 @@ static void every_failure_frees_the_place_and_is_not_tried_again(void **state)
 }
 
 /* Nobody knows whether WeChat does that: [?] in what it documents. */
-static void a_key_given_twice_leads_to_the_newest_session_of_its_caller_only(void **state)
+static void a_key_given_twice_belongs_to_the_newest_session_of_its_caller_alone(void **state)
 {
 	struct try first, second, other;
 	struct digest found, whose;
@@ -270,6 +270,93 @@ static void a_key_given_twice_leads_to_the_newest_session_of_its_caller_only(voi
 	struct digest where = session_store_key(keys, str_of(second.open.id_text));
 	assert_true(digest_equal(&found, &where));
 	assert_int_equal(count_values(STORE_SESSION), 2);
+	assert_int_equal(find(first.open.id_text, &s), OK);
+	assert_int_equal(s.rec.state, SESSION_FAILED);
+	assert_string_equal(s.rec.word, "superseded");
+}
+
+/* The older session as somebody has left it, when WeChat gives its key again. */
+static void leave(const char *id, enum session_state state, int64_t lease_until)
+{
+	struct store_op op = { .kind = STORE_SESSION, .key = session_store_key(keys, str_of(id)) };
+	struct session s;
+
+	assert_int_equal(find(id, &s), OK);
+	if (state == SESSION_EXPIRED)
+		s.rec.expires = clock_boot_ms() - 1;
+	else
+		s.rec.state = (uint8_t)state;
+	s.rec.lease_until = lease_until;
+	session_pack(keys, &s, &op);
+	assert_int_equal(do_put(&op), OK);
+}
+
+/* Or a result that has passed one, and whose claim was lost, could pass the other too. */
+static void a_key_whose_session_has_passed_or_is_asked_about_is_not_given_again(void **state)
+{
+	static const struct {
+		enum session_state left;
+		int lease_ms;
+		enum err err;
+		const char *word;
+		enum session_state after;
+	} rows[] = {
+		{ SESSION_OPENED, 0, OK, NULL, SESSION_FAILED },
+		{ SESSION_QUERYING, -1, OK, NULL, SESSION_FAILED },
+		{ SESSION_FAILED, 0, OK, NULL, SESSION_FAILED },
+		{ SESSION_EXPIRED, 0, OK, NULL, SESSION_OPENED },
+		{ SESSION_QUERYING, 9000, ERR_CONFLICT, "key_being_asked", SESSION_QUERYING },
+		{ SESSION_PASSED, 0, ERR_CONFLICT, "key_has_passed", SESSION_PASSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct try first, second;
+		struct session s;
+		memset(fake_store.values, 0, sizeof fake_store.values);
+		assert_int_equal(open_now(&first, PROTOCOL_1_0), OK);
+		leave(first.open.id_text, rows[i].left, clock_boot_ms() + rows[i].lease_ms);
+		assert_int_equal(open_now(&second, PROTOCOL_1_0), rows[i].err);
+		if (rows[i].err != OK)
+			assert_string_equal(second.open.word, rows[i].word);
+		assert_int_equal(find(first.open.id_text, &s), OK);
+		assert_int_equal(s.rec.state, rows[i].after);
+		assert_int_equal(count_values(STORE_SESSION), rows[i].err == OK ? 2 : 1);
+	}
+}
+
+static const char *pass_id;
+
+/* Just before it is superseded, it passes. */
+static enum err passes_first(enum verb verb, struct store_op *op)
+{
+	const char *id = pass_id;
+
+	if (verb != PUT || op->kind != STORE_SESSION || id == NULL)
+		return OK;
+	struct digest key = session_store_key(keys, str_of(id));
+	if (digest_equal(&key, &op->key)) {
+		pass_id = NULL;
+		leave(id, SESSION_PASSED, 0);
+	}
+	return OK;
+}
+
+static void a_session_that_passes_at_that_moment_keeps_its_key(void **state)
+{
+	struct try first, second;
+	struct session s;
+
+	(void)state;
+	assert_int_equal(open_now(&first, PROTOCOL_1_0), OK);
+	pass_id = first.open.id_text;
+	fake_store.meddle = passes_first;
+	assert_int_equal(open_now(&second, PROTOCOL_1_0), ERR_CONFLICT);
+	fake_store.meddle = NULL;
+	assert_null(pass_id);
+	assert_string_equal(second.open.word, "key_has_passed");
+	assert_int_equal(find(first.open.id_text, &s), OK);
+	assert_int_equal(s.rec.state, SESSION_PASSED);
 }
 
 static void a_key_may_have_256_characters_and_not_257(void **state)
@@ -612,7 +699,9 @@ int main(void)
 		BOTH(the_place_is_taken_before_the_call),
 		BOTH(a_full_store_means_no_call),
 		BOTH(every_failure_frees_the_place_and_is_not_tried_again),
-		BOTH(a_key_given_twice_leads_to_the_newest_session_of_its_caller_only),
+		BOTH(a_key_given_twice_belongs_to_the_newest_session_of_its_caller_alone),
+		BOTH(a_key_whose_session_has_passed_or_is_asked_about_is_not_given_again),
+		BOTH(a_session_that_passes_at_that_moment_keeps_its_key),
 		BOTH(a_key_may_have_256_characters_and_not_257),
 		BOTH(only_a_refused_token_makes_a_second_call),
 		BOTH(a_token_refused_twice_is_the_end),
