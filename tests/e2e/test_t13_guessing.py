@@ -24,6 +24,7 @@ GUESSES = figure(10_000_000, 10_000)
 REAL = 200   # sessions and tokens that a guess could hit
 BATCH = 50   # requests in one write
 CONNECTIONS = 4
+BUSY = 503   # on a busy machine, where a lock was not had within its 20 ms
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 RIG = {"apps": (PARAM10, PARAM20, LOGIN20), "web": None, "log": {"file": "benren.log"}}
@@ -60,15 +61,15 @@ TOKENS = {
 }
 
 
-class Guesser:
-    """One connection; counts what it is told."""
+class Guesser(fastcgi.Connection):
+    """Counts what it is told."""
 
     def __init__(self, rig):
-        self.connection = fastcgi.Connection(rig.pool.socket, timeout=120)
+        super().__init__(rig.pool.socket, timeout=120)
 
     def told(self, parts, guesses):
         """{status: how often} for these guesses."""
-        return collections.Counter(self.connection.pipeline([guess.join(parts) for guess in guesses]))
+        return collections.Counter(self.pipeline([guess.join(parts) for guess in guesses]))
 
 
 def random_guesses(n):
@@ -107,13 +108,14 @@ def guess_all(rig, table, total):
     rows = list(table.values())
 
     def work(worker):
-        guesser, sums = Guesser(rig), collections.Counter()
-        for at in range(worker * BATCH, total, CONNECTIONS * BATCH):
-            parts, refusal = rows[at // BATCH % len(rows)]
-            n = min(BATCH, total - at)
-            told = guesser.told(parts, random_guesses(n))
-            assert told == {refusal: n}
-            sums += told
+        sums = collections.Counter()
+        with Guesser(rig) as guesser:
+            for at in range(worker * BATCH, total, CONNECTIONS * BATCH):
+                parts, refusal = rows[at // BATCH % len(rows)]
+                n = min(BATCH, total - at)
+                told = guesser.told(parts, random_guesses(n))
+                assert told[refusal] + told[BUSY] == n, told
+                sums += told
         return sums
 
     return sum(each(range(CONNECTIONS), work, CONNECTIONS), collections.Counter())
@@ -121,32 +123,35 @@ def guess_all(rig, table, total):
 
 def test_no_guess_of_a_session_or_a_token_is_a_hit(rig, real):
     rig.pool.without_log_lines()
-    assert guess_all(rig, SESSIONS, GUESSES // 2) == {404: GUESSES // 2}
-    assert guess_all(rig, TOKENS, GUESSES // 2) == {401: GUESSES // 2}
+    for table, refusal in ((SESSIONS, 404), (TOKENS, 401)):
+        told = guess_all(rig, table, GUESSES // 2)
+        print(dict(told))
+        assert sum(told.values()) == GUESSES // 2
+        assert told[refusal] >= GUESSES // 2 * 0.9999, "who was told to come again was told no more"
     assert sum(rig.sandbox.total().values()) == 0, "none of them cost a call"
     assert rig.pool.segment()["sessions"] == REAL
 
 
 def test_what_is_real_would_have_been_seen(rig, real):
     sessions, tokens = real
-    guesser = Guesser(rig)
-    told = guesser.told(SESSIONS["session"][0], [*random_guesses(20), *sessions, *random_guesses(20)])
-    assert (told[202], told[404]) == (REAL, 40)
-    assert guesser.told(SESSIONS["session_in_header"][0], sessions)[202] == REAL
-    told = guesser.told(TOKENS["verify"][0], [*tokens, *random_guesses(20)])
-    assert (told[404], told[401]) == (REAL, 20), "logged in, and asking about no session"
+    with Guesser(rig) as guesser:
+        told = guesser.told(SESSIONS["session"][0], [*random_guesses(20), *sessions, *random_guesses(20)])
+        assert (told[202], told[404]) == (REAL, 40)
+        assert guesser.told(SESSIONS["session_in_header"][0], sessions)[202] == REAL
+        told = guesser.told(TOKENS["verify"][0], [*tokens, *random_guesses(20)])
+        assert (told[404], told[401]) == (REAL, 20), "logged in, and asking about no session"
 
 
 def test_one_letter_off_is_as_wrong_as_all_of_them(rig, real):
     """The last letter has two bits that stand for nothing: those are no second spelling either."""
-    guesser = Guesser(rig)
     for ids, (parts, refusal) in zip(real, (SESSIONS["session"], TOKENS["bearer"])):
         for one in ids[:3]:
             text = one.decode()
             near = {text[:i] + letter + text[i + 1:] for i in (0, 1, 21, 41, 42) for letter in LETTERS}
             near = [guess.encode() for guess in (near | {text.swapcase()}) - {text}]
             assert len(near) == 5 * 63 + 1
-            assert guesser.told(parts, near)[refusal] == len(near)
+            with Guesser(rig) as guesser:
+                assert guesser.told(parts, near)[refusal] == len(near)
     assert sum(rig.sandbox.total().values()) == 0
 
 
