@@ -25,8 +25,17 @@ else:
     os.chmod(where, 0o660)
     listener.listen(4096)
 os.dup2(listener.fileno(), 0)
-pids = [os.posix_spawnp(command[0], command, os.environ) for _ in range(workers)]
+alive = {os.posix_spawnp(command[0], command, os.environ) for _ in range(workers)}
+
+
+def tell(number, _):
+    for pid in alive:
+        os.kill(pid, number)
+
+
 for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-    signal.signal(number, lambda number, _: [os.kill(pid, number) for pid in pids])
-for pid in pids:
-    os.waitpid(pid, 0)
+    signal.signal(number, tell)
+while alive:
+    info = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    alive.discard(info.si_pid)  # before the number can be somebody else's
+    os.waitpid(info.si_pid, 0)
