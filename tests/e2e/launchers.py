@@ -208,6 +208,9 @@ class Launcher:
     def wait_ready(self):
         where.wait_for(self.ready, lambda: "%s has started its workers: %s" % (self.name, self.said()), 30)
 
+    def wait_gone(self, old):
+        where.wait_for(lambda: not set(old) & set(self.place.workers()), "the old workers end", 30)
+
     def ready(self):
         """Is there a socket, and are there two workers behind it?"""
         if self.process is not None:
@@ -256,7 +259,7 @@ class SpawnFcgi(Launcher):
     def prepare(self):
         text = self.shipped("spawn-fcgi")
         if self.port:
-            text.replace('-s "$socket" -M 0660 -U "$user" -G "$web_group"', "-a 127.0.0.1 -p %d" % self.port)
+            text.replace('-s "$at" -M 0660 -U "$user" -G "$web_group"', "-a 127.0.0.1 -p %d" % self.port)
         text.replace("socket=/run/benren.sock", "socket=" + self.place.socket)
         text.replace("pids=/run/benren.pids", "pids=%s/pids" % self.folder)
         text.replace("user=benren", "user=" + self.place.user)
@@ -351,7 +354,9 @@ class Runit(Launcher):
         self.background("runsv", str(self.folder / "service"))
 
     def restart(self):
+        old = self.place.workers()
         self.run("sv", "-w", "30", "restart", str(self.folder / "service"))
+        self.wait_gone(old)
         self.wait_ready()
 
     def end(self):
@@ -378,7 +383,9 @@ class S6(Launcher):
         self.background("s6-supervise", str(self.folder / "service"))
 
     def restart(self):
+        old = self.place.workers()
         self.run("s6-svc", "-wR", "-T", "30000", "-r", str(self.folder / "service"))
+        self.wait_gone(old)
         self.wait_ready()
 
     def end(self):
@@ -404,7 +411,7 @@ class Daemontools(Launcher):
     def restart(self):
         old = self.place.workers()
         self.run("svc", "-t", str(self.folder / "service"))
-        where.wait_for(lambda: not set(old) & set(self.place.workers()), "the old ones end", 30)
+        self.wait_gone(old)
         self.wait_ready()
 
     def end(self):

@@ -397,14 +397,13 @@ class Caddy(Server):
 
 class H2o(Server):
     name = "h2o"
-    reload_signal = None
+    reload_signal = signal.SIGHUP
 
     def configuration(self):
         shipped = Shipped(CONF / "h2o.conf")
         shipped.replace("  port: 8080\n", "  host: 127.0.0.1\n  port: %d\nnum-threads: 2\n" % self.port)
         if not self.root:
             shipped.remove_line("user: www-data")
-        shipped.replace("/run/h2o/h2o.pid", "%s/%s.pid" % (self.folder, self.name))
         shipped.replace("/var/log/h2o/error.log", str(self.errors))
         shipped.replace("/var/log/h2o/benren.log", str(self.access))
         shipped.replace("example.com:8080", "default")
@@ -431,7 +430,7 @@ class H2o(Server):
                                block)
 
     def command(self):
-        return [where.tool("h2o"), "-c", str(self.file)]
+        return [where.tool("h2o"), "-m", "master", "-c", str(self.file)]
 
 
 class H2oStarting(H2o):

@@ -1,0 +1,200 @@
+"""How each web server behaves with the file of conf/: reloaded, restarted, without workers, told lies.
+
+BENREN_WHOLE=1: fifty reloads and restarts instead of three.
+"""
+
+import json
+import os
+import socket
+import threading
+
+import pytest
+
+import people
+import webservers
+import where
+from load import WHOLE, Load
+from rig import PARAM10, PARAM20
+
+APPS = (PARAM10, PARAM20)
+ROUNDS = 50 if WHOLE else 3
+JSON = ("Content-Type", "application/json")
+
+
+@pytest.fixture(params=list(webservers.ALL))
+def rig(request, build):
+    made = build(web=webservers.ALL[request.param], apps=APPS, delay_ms=20)
+    made.server = request.param
+    return made
+
+
+@pytest.fixture(params=list(webservers.ALL))
+def lone(request, tmp_path):
+    """A web server in front of a socket of the test's own."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    for path in (folder, *list(folder.parents)[:3]):
+        path.chmod(0o755)
+    server = None
+
+    def make(path):
+        nonlocal server
+        server = webservers.ALL[request.param](folder, path, APPS)
+        return server
+
+    yield make
+    if server is not None:
+        server.stop()
+
+
+def ours(rig):
+    """Failures that a worker is to blame for."""
+    return [line for line in rig.pool.lines(event="request") if line["status"] >= 500]
+
+
+@pytest.mark.parametrize("how", ["reload", "restart"])
+def test_the_web_server_comes_and_goes_under_load(rig, how):
+    load = Load(rig.sandbox, rig.web.port, APPS)
+    try:
+        for _ in range(ROUNDS):
+            load.grows()
+            getattr(rig.web, how)()
+        load.grows()
+    finally:
+        load.finish()
+    assert load.odd == [] and not load.away, load
+    if how == "reload" and rig.server != "caddy":  # Caddy drops a connection now and then
+        assert load.broken == 0, load
+    assert ours(rig) == []
+    load.all_pass()
+    assert len(rig.pool.workers) == 2
+
+
+def test_a_worker_that_is_killed_costs_what_it_was_doing_and_the_client_can_read_it(rig):
+    load = Load(rig.sandbox, rig.web.port, APPS)
+    try:
+        for _ in range(ROUNDS):
+            load.grows()
+            rig.pool.kill(rig.pool.workers[:1])
+            load.grows()  # the other one goes on
+            rig.pool.kill()
+            rig.pool.start(2)
+        load.grows()
+    finally:
+        load.finish()
+    assert load.odd == [] and load.broken == 0, load
+    assert load.away and set(load.away) <= ({500, 503} if rig.server == "lighttpd" else {503}), load
+    assert ours(rig) == []
+    load.all_pass()
+
+
+def test_without_workers_there_is_json_and_with_them_there_is_an_answer_at_once(rig):
+    for _ in range(3):
+        rig.pool.kill()
+        for _ in range(3):
+            answer = rig.client.call("GET", "/param20/health")
+            assert answer.status == 503 and answer.away and int(answer.headers["Retry-After"]) == 2, answer
+        rig.pool.start(2)
+        if rig.server == "lighttpd":  # it looks once a second
+            where.wait_for(lambda: rig.client.call("GET", "/param20/health").status == 200, "it looked again", 2.5)
+        assert rig.client.call("GET", "/param20/health").status == 200
+
+
+def test_nobody_can_say_by_a_header_who_he_is(rig):
+    lies = [name % who for who in ("USER", "OPENID", "APPID") for name in (
+        "BENREN_%s", "Benren-%s", "HTTP_BENREN_%s", "X-Benren-%s", "x-fallthru-set-benren-%s", "Redirect-Benren-%s")]
+    for name in lies:
+        status, _, body = webservers.call(rig.web.port, "POST", "/param20/identify", [JSON, (name, PARAM10.appid)],
+                                          json.dumps(people.person()).encode())
+        assert status == 401, (name, status, body)
+    user = rig.user(PARAM20, name="alice").open()
+    status, _, _ = webservers.call(rig.web.port, "POST", "/param20/session",
+                                   [JSON, *user.headers.items(), ("Benren-User", "mallory")],
+                                   json.dumps({"session": user.session}).encode())
+    assert status == 202
+    status, _, _ = webservers.call(rig.web.port, "POST", "/param20/session",
+                                   [JSON, ("X-Test-User", "mallory"), ("Benren-User", "alice")],
+                                   json.dumps({"session": user.session}).encode())
+    assert status == 404
+
+
+def test_no_query_string_and_no_token_in_the_access_log(rig):
+    for path in ("/param20/identify", "/param20/health", "/param20/nothing", "/elsewhere"):
+        webservers.call(rig.web.port, "POST", path + "?name=Wang-Secret&id_card_number=11010519491231002X",
+                        [JSON, ("Authorization", "Bearer Secret-1"), ("X-Benren-Token", "Secret-2"),
+                         ("X-Benren-Session", "Secret-3")], b'{"name":"Secret-4"}')
+    rig.web.stop()  # whatever it still has to write
+    text = rig.web.access.read_text()
+    assert "/param20/identify" in text
+    assert "Secret" not in text and "1949" not in text, text
+
+
+# --- no request twice ------------------------------------------------------------------------
+
+class Mortal:
+    """A FastCGI peer that answers so many requests on a connection and then dies of the next one."""
+
+    def __init__(self, path, answers):
+        self.path, self.answers, self.seen = path, answers, []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen(64)
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        body = b'{"ec":200}'
+        out = b"Status: 200\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        with connection:
+            for left in range(self.answers, -1, -1):
+                request = self._read(connection)
+                if request is None:
+                    return
+                self.seen.append(request)
+                if left == 0:
+                    return
+                number = request[2:4]
+                connection.sendall(b"\1\6" + number + len(out).to_bytes(2, "big") + b"\0\0" + out +
+                                   b"\1\6" + number + b"\0\0\0\0" + b"\1\3" + number + b"\0\x08\0\0" + bytes(8))
+
+    @staticmethod
+    def _read(connection):
+        """Records until the end of STDIN."""
+        data = b""
+        while True:
+            try:
+                head = connection.recv(8, socket.MSG_WAITALL)
+            except ConnectionResetError:
+                return None
+            if len(head) < 8:
+                return None
+            size = int.from_bytes(head[4:6], "big")
+            rest = connection.recv(size + head[6], socket.MSG_WAITALL) if size + head[6] else b""
+            data += head + rest
+            if head[1] == 5 and size == 0:
+                return data
+
+
+@pytest.mark.parametrize("answers", [0, 1], ids=["first", "second on a kept connection"])
+def test_a_request_is_never_sent_twice(lone, tmp_path, answers):
+    peer = Mortal(str(tmp_path / "mortal.sock"), answers)
+    server = lone(peer.path)
+    status = []
+    for n in range(8):
+        one, _, _ = webservers.call(server.port, "POST", "/param20/identify", [JSON], b'{"n":"mark-%d-"}' % n)
+        status.append(one)
+    peer.listener.close()
+    for n in range(8):
+        times = sum(b"mark-%d-" % n in request for request in peer.seen)
+        assert times == 1, "request %d came %d times; %s" % (n, times, status)
+    assert all(one in (200, 500, 502, 503) for one in status), status
+    if answers == 0:
+        assert 200 not in status
