@@ -47,6 +47,13 @@ def lone(request, tmp_path):
         server.stop()
 
 
+def test_the_text_for_clients_is_the_same_in_all_files():
+    text = webservers.AWAY.read_text().strip()
+    assert json.loads(text)["ec"] == 503
+    for name in ("nginx.conf", "caddy.conf"):
+        assert text in (webservers.CONF / name).read_text(), name
+
+
 def ours(rig):
     """Failures that a worker is to blame for."""
     return [line for line in rig.pool.lines(event="request") if line["status"] >= 500]
