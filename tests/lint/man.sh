@@ -47,7 +47,7 @@ done <"$pages/told"
 
 # "usage: benren [-c FILE] check    what it does", "benren version | help"
 "$build/benren" help >"$pages/help" || exit 2
-sed -n 's/^\(usage:\)\{0,1\} *benren \(\[-c FILE\] \)\{0,1\}\([a-z][a-z |]*\).*/\3/p' "$pages/help" |
+sed -n 's/^\(usage:\)\{0,1\} *benren \(\[-c FILE\] \)\{0,1\}\([a-z][a-z |-]*\).*/\3/p' "$pages/help" |
 	sed -e 's/   *.*//' | tr '|' '\n' | sed 's/^ *//; s/ *$//' >"$pages/commands"
 [ -s "$pages/commands" ] || { echo "man.sh: no command found in benren help" >&2; exit 2; }
 while read -r command; do
