@@ -198,7 +198,7 @@ class Apache(Server):
         shipped.replace("Listen 8080\n", "Listen 127.0.0.1:%d\n" % self.port)
         shipped.replace("<VirtualHost *:8080>", "<VirtualHost *:%d>" % self.port)
         shipped.replace("/var/log/apache2/benren.log", str(self.access))
-        shipped.replace("/usr/share/doc/benren/conf/benren-away.json", self.away())
+        shipped.replace("/usr/share/benren/benren-away.json", self.away())
         self.backend(shipped)
         block = shipped.block(r'\t<Location "/face">.*?\t</Location>\n')
         shipped.copies(block, [self.location_for(shipped, block, app) for app in self.apps])
@@ -312,7 +312,7 @@ class Lighttpd(Server):
         return shipped.text
 
     def backend(self, shipped):
-        shipped.replace('"/usr/share/doc/benren/conf/benren-away.json"', '"%s"' % self.away())
+        shipped.replace('"/usr/share/benren/benren-away.json"', '"%s"' % self.away())
         shipped.replace('"socket" => "/run/benren.sock"', '"socket" => "%s"' % self.socket)
         shipped.replace('server.modules = ( "mod_accesslog",', 'server.modules = ( "mod_accesslog", "mod_magnet",')
         (self.folder / "users.lua").write_text(USERS_LUA)
@@ -407,7 +407,7 @@ class H2o(Server):
         shipped.replace("/var/log/h2o/error.log", str(self.errors))
         shipped.replace("/var/log/h2o/benren.log", str(self.access))
         shipped.replace("example.com:8080", "default")
-        shipped.replace("/usr/share/doc/benren/conf/benren-away.json", self.away())
+        shipped.replace("/usr/share/benren/benren-away.json", self.away())
         self.backend(shipped)
         block = shipped.block(r'^      "/face":\n.*\Z')
         shipped.copies(block, [self.path_for(shipped, block, app) for app in self.apps])
