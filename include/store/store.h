@@ -27,7 +27,8 @@ enum store_kind {
 	STORE_CLAIM,   /* a verify_result -> who uses it, and what came of it */
 	STORE_TOKEN,   /* the access token of an app */
 	STORE_LOGIN,   /* a token of /login -> whose it is */
-	STORE_ONCE,    /* what counts once: a repeated /identify, a signed request's nonce */
+	STORE_ONCE,    /* what counts once: a repeated /identify */
+	STORE_NONCE,   /* a signed request that was taken */
 	STORE_BUDGET,  /* how much of one rate somebody has spent */
 	STORE_KIND_NR
 };

@@ -8,6 +8,9 @@
  *             (or the name in caller_param, with "caller": "param")
  *   identity  hex of HMAC-SHA256(secret, "identity\n" name "\n" id_card_number)
  *
+ * with name and number as they are sent to WeChat: without blanks around them, every middle
+ * dot as U+00B7, and X for x.
+ *
  * Without a business_secret the key is the pool's: then two hashes of one pool can be
  * compared with each other, and nothing else.  A new secret gives new hashes.
  */

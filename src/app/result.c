@@ -118,15 +118,23 @@ static void on_claimed(struct store_op *op)
 	claimed(container_of(op, struct result, nonce));
 }
 
-/* A nonce counts as used for as long as its timestamp could be taken. */
+/* A nonce counts as used for as long as its timestamp could be taken, and a second more. */
+static int64_t nonce_ms(const struct result *x)
+{
+	int64_t at = 0;
+
+	ensure(str_int(x->sign.timestamp, &at) == OK); /* sign_check() has read it */
+	return (at + SIGN_WINDOW_S + 1) * 1000 - clock_wall_ms();
+}
+
 static void claim_nonce(struct result *x)
 {
 	struct wx *wx = app_of(x->req)->wx;
 	const struct str texts[] = { str_of(x->app->appid), x->sign.nonce };
 
-	x->nonce.kind = STORE_ONCE;
+	x->nonce.kind = STORE_NONCE;
 	x->nonce.key = crypt_hmac(wx_crypt(wx), "result-nonce", texts, ARRAY_LEN(texts));
-	x->nonce.expires = store_now(wx_store(wx)) + (2 * SIGN_WINDOW_S + 60) * 1000;
+	x->nonce.expires = store_now(wx_store(wx)) + nonce_ms(x);
 	if (store_put(wx_store(wx), &x->nonce, on_claimed) == DONE)
 		claimed(x);
 }

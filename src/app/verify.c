@@ -100,14 +100,25 @@ static void on_refunded(struct wx_budget *b)
 	reply_judged(container_of(b, struct verify, budget));
 }
 
+/*
+ * Has WeChat been asked in vain?  It was if what it said is about no session of this
+ * caller's, whatever number it gave; but not if it was only busy, or gave no answer.
+ */
+static bool asked_in_vain(const struct wx_judge *j)
+{
+	bool foreign = j->outcome == JUDGE_FOREIGN || j->outcome == JUDGE_REFUSED;
+	bool odd = !j->named && j->errcode != 0 && j->verdict.class != CLASS_RETRY;
+
+	return j->asked && (foreign || odd);
+}
+
 static void on_judge(struct wx_judge *j)
 {
 	struct verify *v = container_of(j, struct verify, judge);
-	bool foreign = j->outcome == JUDGE_FOREIGN || j->outcome == JUDGE_REFUSED;
 
 	log_judged(v->req, j);
 	session_wipe(&j->s);
-	if ((foreign && j->asked) || wx_budget_give_back(&v->budget, on_refunded) == DONE)
+	if (asked_in_vain(j) || wx_budget_give_back(&v->budget, on_refunded) == DONE)
 		reply_judged(v);
 }
 

@@ -12,6 +12,7 @@
  * A session's key leads to it, and so does the newest of its caller and source that has
  * ended.  A login is good for longer than a session.  A budget's daily counts outlive the
  * session by a day, and each face check is counted by four rates, two of them daily.
+ * Nonces stand apart from claims, so that a business that asks often shuts nobody out.
  */
 enum {
 	SESSION_VALUE = 1024,
@@ -20,6 +21,7 @@ enum {
 	TOKEN_VALUE = STORE_VALUE_MAX,
 	LOGIN_VALUE = 160,
 	ONCE_VALUE = 96,
+	NONCE_VALUE = 8,
 	BUDGET_VALUE = 48,
 };
 
@@ -32,6 +34,7 @@ const struct store_row store_rows[STORE_KIND_NR] = {
 	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           64,    8 },
 	[STORE_LOGIN]   = { "login",   LOGIN_VALUE,   2,           1,     64 },
 	[STORE_ONCE]    = { "once",    ONCE_VALUE,    1,           1,     64 },
+	[STORE_NONCE]   = { "nonce",   NONCE_VALUE,   4,           1,     64 },
 	[STORE_BUDGET]  = { "budget",  BUDGET_VALUE,  8,           1,     64 },
 };
 /* clang-format on */

@@ -169,7 +169,8 @@ static unsigned on_read(struct wx_budget *b)
 	if (!change(b, &rec))
 		return next_entry(b);
 	b->op.version = b->op.err == OK ? b->op.version : 0;
-	b->op.expires = (rec.part + BUDGET_PARTS + 1) * width(&e->rate);
+	/* none left: no record is as good, and takes no room */
+	b->op.expires = spent(&rec) == 0 ? now : (rec.part + BUDGET_PARTS + 1) * width(&e->rate);
 	b->op.len = sizeof rec;
 	memcpy(b->op.value, &rec, sizeof rec);
 	return WRITE;

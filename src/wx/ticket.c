@@ -17,8 +17,8 @@ struct ticket_record {
 
 static_assert(sizeof(struct ticket_record) == 120, "ticket_record has unexpected padding");
 
-/* A client that logs in once a request still gets through; one that hoards tokens does not. */
-static const struct conf_budget most_logins = { { { 120, 3600000 } }, 1 };
+/* Twenty an hour: tokens live for hours, and one user must not fill the table with his. */
+static const struct conf_budget most_logins = { { { 20, 3600000 } }, 1 };
 
 static struct digest ticket_key(struct wx *wx, const char *token)
 {

@@ -15,6 +15,15 @@ os.environ.setdefault("BENREN_SIM", str(where.BUILD / "benren-sim"))
 pool.adopt_orphans()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def open_folders(tmp_path_factory):
+    """Web servers run as another user, who has to get into the folders of the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    while folder.name.startswith(("pytest-", "popen-")):
+        folder.chmod(0o755)
+        folder = folder.parent
+
+
 @pytest.fixture(scope="module")
 def shared_rig(request):
     """What the file says in RIG is how its rig is built."""
@@ -64,10 +73,26 @@ def build():
         one.close()
 
 
+# --- the matrix of test_matrix.py, if it was run; by xdist in another process -------------------
+
+matrix = []
+
+
+def pytest_sessionfinish(session):
+    tests = sys.modules.get("test_matrix")
+    if tests is not None and tests.results:
+        matrix.extend(tests.table())
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["matrix"] = matrix
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    matrix.extend(getattr(node, "workeroutput", {}).get("matrix", []))
+
+
 def pytest_terminal_summary(terminalreporter):
-    """The matrix of test_matrix.py, if it was run."""
-    matrix = sys.modules.get("test_matrix")
-    if matrix is not None and matrix.results:
+    if matrix:
         terminalreporter.section("web servers and launchers")
-        for line in matrix.table():
+        for line in matrix:
             terminalreporter.write_line(line)

@@ -216,7 +216,7 @@ size_t store_value_max(enum store_kind kind)
 		[STORE_SESSION] = 1024, [STORE_KEY] = 96,
 		[STORE_CLAIM] = 96,     [STORE_TOKEN] = STORE_VALUE_MAX,
 		[STORE_LOGIN] = 160,    [STORE_ONCE] = 96,
-		[STORE_BUDGET] = 48,
+		[STORE_BUDGET] = 48,    [STORE_NONCE] = 8,
 	};
 
 	return max[kind];
