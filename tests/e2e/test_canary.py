@@ -93,7 +93,7 @@ def secrets_of(one):
 
 @pytest.mark.skipif(not pool.may_ptrace(), reason="looks into other processes")
 def test_after_a_thousand_face_checks_nothing_of_them_is_left(build):
-    rig = build(apps=APPS, log={"file": "benren.log", "level": "debug"}, wechat={"total_ms": 3000})
+    rig = build(apps=APPS, log={"file": "benren.log", "level": "debug"}, wechat={"total_ms": 20000})
     users = []
     for i in range(PERSONS):
         users.append(rig.user(APPS[i % len(APPS)]))

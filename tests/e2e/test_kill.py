@@ -118,7 +118,7 @@ def test_kill_9_in_the_middle_of_a_query_leaves_a_session_that_can_be_asked_agai
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1],
                          ids=lambda s: s.name)
 def test_a_stop_lets_what_is_in_flight_come_to_its_end(build, sig):
-    rig = build(workers=2, apps=(PARAM10, PARAM20), delay_ms=400)
+    rig = build(workers=2, apps=(PARAM10, PARAM20), delay_ms=2000)
     users = [rig.user(KNOWN_APPS[i % 2]) for i in range(40)]
     result = []
     thread = threading.Thread(target=lambda: result.extend(each(users, lambda user: user.identify(), 40)))
@@ -136,7 +136,7 @@ def test_a_stop_lets_what_is_in_flight_come_to_its_end(build, sig):
 
 
 def test_a_stopping_worker_takes_nothing_new_and_another_one_does(build):
-    rig = build(workers=2, apps=(PARAM10,), delay_ms=500)
+    rig = build(workers=2, apps=(PARAM10,), delay_ms=2000)
     user = rig.user(PARAM10)
     result = []
     busy = threading.Thread(target=lambda: result.extend(each(range(20), lambda _: rig.user(PARAM10).identify(), 20)))
