@@ -8,6 +8,7 @@
 #ifndef BASE_JSON_OUT_H
 #define BASE_JSON_OUT_H
 
+#include "base/crypt.h"
 #include "base/secret.h"
 #include "base/str.h"
 
@@ -31,6 +32,7 @@ void json_close_array(struct json_out *o);
 void json_put_str(struct json_out *o, const char *key, struct str value);
 void json_put_int(struct json_out *o, const char *key, int64_t value);
 void json_put_bool(struct json_out *o, const char *key, bool value);
+void json_put_digest(struct json_out *o, const char *key, const struct digest *value); /* hex */
 
 /* Only for what goes to WeChat: this is one of the few places that look inside. */
 void json_put_secret(struct json_out *o, const char *key, struct secret value);

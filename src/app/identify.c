@@ -212,8 +212,8 @@ static unsigned on_claimed(struct identify *i)
 	return refuse(i, wx_class_reason(CLASS_RETRY), NULL);
 }
 
-/* Nothing was opened: whoever has a claim gives it up. */
-static unsigned without_session(struct identify *i)
+/* Whoever has a claim says in it what became of it. */
+static unsigned settle_claim(struct identify *i)
 {
 	return i->repeat.wx == NULL ? ENDED : SETTLE;
 }
@@ -223,7 +223,7 @@ static unsigned on_spent(struct identify *i)
 	if (i->budget.err == OK)
 		return OPEN;
 	refuse(i, spending_reason(i->req, &i->budget), NULL);
-	return without_session(i);
+	return settle_claim(i);
 }
 
 /* --- opening --------------------------------------------------------------------------- */
@@ -256,11 +256,11 @@ static unsigned on_opened(struct identify *i)
 	log_word(r->log, "rid", o->rid);
 	if (o->err == OK) {
 		i->opened = &o->s;
-		return without_session(i);
+		return settle_claim(i);
 	}
 	log_word(r->log, "why", o->word);
 	refuse(i, wx_class_reason(o->class), NULL);
-	return o->sent ? without_session(i) : REFUND;
+	return o->sent ? settle_claim(i) : REFUND;
 }
 
 /* --- the machine ------------------------------------------------------------------------ */
@@ -338,7 +338,7 @@ static unsigned leave(struct identify *i)
 	case OPEN:
 		return on_opened(i);
 	case REFUND: /* a budget that did not take it back only counts one too many */
-		return without_session(i);
+		return settle_claim(i);
 	default: /* SETTLE: a claim that could not be settled runs out */
 		return ENDED;
 	}

@@ -34,14 +34,6 @@ static void refuse(struct result *x, enum answer why, const char *hint)
 
 /* --- the answer ------------------------------------------------------------------ */
 
-static void put_hex(struct json_out *o, const char *key, const struct digest *d)
-{
-	char hex[2 * DIGEST_SIZE + 1];
-
-	str_hex(hex, d->b, sizeof d->b);
-	json_put_str(o, key, str_of(hex));
-}
-
 /* Who, what for, when, which identity; nothing that is not the business's already. */
 static void put_details(struct result *x, struct json_out *o)
 {
@@ -55,8 +47,8 @@ static void put_details(struct result *x, struct json_out *o)
 	if (s->rec.consent[0] != '\0')
 		json_put_str(o, "consent", str_of(s->rec.consent));
 	if (x->app->caller != CALLER_ANONYMOUS)
-		put_hex(o, "caller", &s->rec.told_caller);
-	put_hex(o, "identity", &s->rec.told_identity);
+		json_put_digest(o, "caller", &s->rec.told_caller);
+	json_put_digest(o, "identity", &s->rec.told_identity);
 	reply_put_int(x->req, "ended_at", "endedAt", s->rec.ended_wall / 1000);
 	explicit_bzero(id, sizeof id);
 }

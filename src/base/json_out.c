@@ -94,6 +94,14 @@ void json_put_bool(struct json_out *o, const char *key, bool value)
 	check(o, yajl_gen_bool(o->gen, value));
 }
 
+void json_put_digest(struct json_out *o, const char *key, const struct digest *value)
+{
+	char hex[2 * DIGEST_SIZE + 1];
+
+	str_hex(hex, value->b, sizeof value->b);
+	json_put_str(o, key, str_of(hex));
+}
+
 void json_put_secret(struct json_out *o, const char *key, struct secret value)
 {
 	put_key(o, key);

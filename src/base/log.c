@@ -130,10 +130,8 @@ void log_bool(struct log_line *l, const char *key, bool value)
 
 void log_digest(struct log_line *l, const char *key, const struct digest *digest)
 {
-	char hex[2 * DIGEST_SIZE + 1];
-
-	str_hex(hex, digest->b, sizeof digest->b);
-	log_word(l, key, hex);
+	if (l->wanted)
+		json_put_digest(&l->out, key, digest);
 }
 
 /* Bytes that are not printable ASCII or well-formed UTF-8 become '?'. */

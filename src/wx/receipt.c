@@ -8,14 +8,6 @@ static struct str issuer(const struct conf *conf)
 	return conf->sandbox ? STR("benren-sandbox") : STR("benren");
 }
 
-static void put_hex(struct json_out *o, const char *key, const struct digest *d)
-{
-	char hex[2 * DIGEST_SIZE + 1];
-
-	str_hex(hex, d->b, sizeof d->b);
-	json_put_str(o, key, str_of(hex));
-}
-
 /* Made of the nonce, so the same each time; and another text than the session's id. */
 static void put_jti(struct json_out *o, struct crypt *c, const struct session *s)
 {
@@ -34,8 +26,8 @@ static void put_claims(struct json_out *o, const struct receipt *r, const struct
 	json_put_str(o, "iss", issuer(r->conf));
 	json_put_str(o, "aud", str_of(r->app->appid));
 	if (r->app->caller != CALLER_ANONYMOUS)
-		put_hex(o, "sub", &s->rec.told_caller);
-	put_hex(o, "identity", &s->rec.told_identity);
+		json_put_digest(o, "sub", &s->rec.told_caller);
+	json_put_digest(o, "identity", &s->rec.told_identity);
 	json_put_str(o, "session", str_of(id));
 	if (s->rec.source >= 0)
 		json_put_int(o, "source", s->rec.source);
