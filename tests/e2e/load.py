@@ -73,16 +73,18 @@ class Load:
     def all_pass(self, most=400):
         """No session that was acknowledged is lost.  A web server may need a moment to come to itself."""
         def passes(user):
-            with user.rig:
-                where.wait_for(lambda: not user.send("session", {"session": user.session}).away,
-                               "a worker answers")
-                user.scan()
-                answer = where.wait_for(lambda: unless_away(user.verify()), "the verdict")
-                assert answer.status == 200 and answer["verified"] is True, answer
+            where.wait_for(lambda: answered(user, lambda: user.send("session", {"session": user.session})),
+                           "a worker answers")
+            user.scan()
+            answer = where.wait_for(lambda: answered(user, user.verify), "the verdict")
+            assert answer.status == 200 and answer["verified"] is True, answer
         each(self.opened[-most:], passes, 16)
 
 
-def unless_away(answer):
+def answered(user, question):
+    """The answer to a question on a connection of its own; None if no worker was there."""
+    with user.rig:
+        answer = question()
     return None if answer.away else answer
 
 
