@@ -24,8 +24,7 @@ struct wx_open {
 	const char *word;    /* with err != OK: for the log */
 	int64_t errcode;
 	char rid[WX_RID_MAX];
-	int64_t expires_in; /* seconds, as WeChat said */
-	char id_text[SESSION_ID_LEN + 1];
+	char id_text[SESSION_ID_LEN + 1]; /* the session's id */
 	int ms;    /* at WeChat */
 	bool sent; /* the call may have reached WeChat, and may cost */
 

@@ -95,6 +95,7 @@ bool judge_take_session(struct judge_flow *f)
 void judge_ask(struct judge_flow *f)
 {
 	f->op->asked = true;
+	f->asked_at = store_now(f->wx->store);
 	wx_call_begin(f->wx, &f->call, f->arena, f->app, f->protocol->query_path);
 	f->call.repeatable = true;
 	f->protocol->put_query(&f->op->s, f->op->verify_result, &f->call.body);

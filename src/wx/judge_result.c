@@ -13,7 +13,8 @@
  * NAMED only when the client names its session too.  LOOK reads the claim: made
  * before, it answers (REPLAY); else CLAIM makes it.  NOTE keeps in the claim what
  * came of it; RELEASE gives it up, so that the same verify_result may be asked
- * about again.  A verdict is in the audit file before SETTLE writes it into the
+ * about again.  A session that was asked about in time may pass, however long WeChat
+ * takes to answer.  A verdict is in the audit file before SETTLE writes it into the
  * session; if it has to be and cannot, RELEASE.  Asleep in ASK until WeChat answers, elsewhere
  * until the store does.
  */
@@ -64,7 +65,7 @@ static enum progress get_claim(struct judge_flow *f)
 	return store_get(f->wx->store, &f->store, judge_on_store);
 }
 
-/* One that ended a session answers for as long as the session itself would. */
+/* One that leads to a session answers for as long as the session itself would. */
 static int64_t claim_expires(const struct judge_flow *f, enum claim_state state)
 {
 	int64_t until = store_now(f->wx->store);
@@ -98,7 +99,7 @@ static enum progress note_claim(struct judge_flow *f)
 {
 	const struct verdict *v = &f->op->verdict;
 	enum judge_outcome outcome = f->op->outcome;
-	bool bound = outcome == JUDGE_ENDED || outcome == JUDGE_USED;
+	bool bound = outcome == JUDGE_ENDED || outcome == JUDGE_USED || outcome == JUDGE_EXPIRED;
 
 	f->claim.lease_until = 0;
 	f->claim.session = f->key;
@@ -187,16 +188,16 @@ static unsigned on_look(struct judge_flow *f)
 	return ENDED;
 }
 
-/* The claim leads to the session it ended: the same answer again. */
+/* The claim leads to the session it is about: the same answer again. */
 static void on_replay(struct judge_flow *f)
 {
 	if (judge_store_away(f))
 		return;
-	if (!judge_take_session(f))
+	f->op->named = judge_take_session(f);
+	if (!f->op->named || session_state(&f->op->s, store_now(f->wx->store)) == SESSION_EXPIRED)
 		judge_outcome(f, JUDGE_EXPIRED, CLASS_START_AGAIN, "expired");
 	else
 		outcome_of_ended(f);
-	f->op->named = f->op->outcome == JUDGE_ENDED;
 }
 
 /* A verdict that ends no session: keep it, or let the same be asked again. */
@@ -283,7 +284,7 @@ static unsigned on_bind(struct judge_flow *f)
 	if (!judge_take_session(f))
 		return foreign(f, "other_caller");
 	f->op->named = true;
-	switch (session_state(&f->op->s, store_now(f->wx->store))) {
+	switch (session_state(&f->op->s, f->asked_at)) {
 	case SESSION_OPENED:
 		return judge(f);
 	case SESSION_PASSED:
@@ -292,7 +293,7 @@ static unsigned on_bind(struct judge_flow *f)
 		return NOTE;
 	case SESSION_EXPIRED:
 		judge_outcome(f, JUDGE_EXPIRED, CLASS_START_AGAIN, "expired");
-		return RELEASE;
+		return NOTE;
 	default:
 		judge_outcome(f, JUDGE_ASKING, CLASS_PENDING, "being_asked");
 		return RELEASE;

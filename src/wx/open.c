@@ -147,7 +147,6 @@ static void read_key(struct open_flow *f, const struct json *root)
 		s->rec.key = wx_key_hash(f->wx->crypt, key->str);
 		s->rec.opened = store_now(f->wx->store);
 		s->rec.expires = s->rec.opened + expires->num * 1000;
-		f->op->expires_in = expires->num;
 		session_move(s, SESSION_OPENED);
 	}
 }
@@ -252,6 +251,7 @@ static unsigned on_older(struct open_flow *f)
 	}
 	switch (session_state(f->older, store_now(f->wx->store))) {
 	case SESSION_OPENED:
+	case SESSION_EXPIRED: /* WeChat may have been asked about it in time */
 		return supersede(f->older);
 	case SESSION_PASSED:
 		fail(f, ERR_CONFLICT, CLASS_UPSTREAM, "key_has_passed");
@@ -260,7 +260,7 @@ static unsigned on_older(struct open_flow *f)
 	case SESSION_QUERYING:
 		fail(f, ERR_CONFLICT, CLASS_RETRY, "key_being_asked");
 		return DROP;
-	default: /* FAILED, EXPIRED: nothing can come of it any more */
+	default: /* FAILED: nothing can come of it any more */
 		return INDEX;
 	}
 }

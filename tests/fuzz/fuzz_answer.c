@@ -154,7 +154,7 @@ static void try_open(int protocol, const char *text)
 	ensure(count_values(STORE_SESSION) == (o.op.err == OK));
 	ensure(count_values(STORE_KEY) == (o.op.err == OK));
 	if (o.op.err == OK)
-		ensure(has_member("errcode", "0") && o.op.expires_in > 0 &&
+		ensure(has_member("errcode", "0") && o.op.s.rec.expires > o.op.s.rec.opened &&
 		       o.op.s.sealed.key[0] != '\0' && o.op.s.rec.state == SESSION_OPENED);
 	arena_finish(&arena);
 }

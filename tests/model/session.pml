@@ -106,7 +106,7 @@ typedef session_record {
 
 typedef claim_record {
 	mtype:claim_state state; /* 0: not there */
-	byte session;            /* BOUND: which it ended */
+	byte session;            /* BOUND: which it is about */
 	bool over;               /* ASKING: the lease has run out */
 };
 
@@ -390,7 +390,8 @@ inline result_replay()
 	if
 	:: err == ERR_BUSY -> outcome = JUDGE_UNDECIDED
 	:: err != ERR_BUSY && !TAKES -> outcome = JUDGE_EXPIRED
-	:: err == OK && TAKES -> outcome_of_ended()
+	:: err == OK && TAKES && IS_EXPIRED -> outcome = JUDGE_EXPIRED
+	:: err == OK && TAKES && !IS_EXPIRED -> outcome_of_ended()
 	fi
 }
 
@@ -408,6 +409,7 @@ inline result_claim()
 /* on_answer(), and without_session() for an answer without a key */
 inline result_answer()
 {
+	late = expired;
 	ask_wechat(key_of_result(result));
 	if
 #ifdef MUT_LOST_IS_NO
@@ -465,6 +467,9 @@ inline result_judge()
 #endif
 }
 
+/* session_state() of what was read, at the time that WeChat was asked */
+#define IS_LATE (late && key == 0)
+
 /* on_bind() */
 inline result_bind()
 {
@@ -473,8 +478,8 @@ inline result_bind()
 	:: err == ERR_BUSY -> outcome = JUDGE_UNDECIDED; goto RELEASE
 	:: err != ERR_BUSY && !TAKES -> outcome = JUDGE_FOREIGN; goto NOTE /* other_caller */
 	:: err == OK && TAKES && IS_END(state) -> outcome_of_ended(); goto NOTE
-	:: err == OK && TAKES && IS_EXPIRED -> outcome = JUDGE_EXPIRED; goto RELEASE
-	:: err == OK && TAKES && IS_OPEN -> result_judge()
+	:: err == OK && TAKES && !IS_END(state) && IS_LATE -> outcome = JUDGE_EXPIRED; goto NOTE
+	:: err == OK && TAKES && !IS_END(state) && !IS_LATE -> result_judge()
 	fi
 }
 
@@ -503,7 +508,8 @@ inline result_settle()
 inline result_note()
 {
 	if
-	:: outcome == JUDGE_ENDED || outcome == JUDGE_USED -> put_claim(BOUND)
+	:: outcome == JUDGE_ENDED || outcome == JUDGE_USED || outcome == JUDGE_EXPIRED ->
+		put_claim(BOUND)
 	:: else -> put_claim(REFUSED)
 	fi;
 #ifdef MUT_NOTE_FIRST
@@ -647,6 +653,7 @@ inline forget()
 		cancelling = false;
 		absent = false;
 		leased = false;
+		late = false;
 		outcome = 0;
 		heard = 0;
 		heard_key = 0;
@@ -713,6 +720,7 @@ inline first_step()
 	byte heard_key;                 /* and the key that it is about */ \
 	mtype:session_state to;         /* what the session is to be, or has been found */ \
 	bool leased;                    /* it has taken a lease */ \
+	bool late;                      /* 1.0: S0 had expired when WeChat was asked */ \
 	bool absent                     /* where the claim should be was none */
 
 /* A step that goes nowhere is the last. */
@@ -775,6 +783,12 @@ CANCEL_FIND:
 
 #define k_session sessions[s]
 #define older sessions[index_version]
+#ifdef MUT_EXPIRED_LEFT
+#define ASKED_IN_TIME false
+#else
+#define ASKED_IN_TIME true
+#endif
+#define OLDER_EXPIRED (expired && index_version == 0)
 
 proctype open(byte s)
 {
@@ -822,8 +836,9 @@ INDEX:	atomic {
 /* OLDER and SUPERSEDE: read, and put if nobody was faster, else read again */
 	atomic {
 		if
-		:: older.state == PASSED || RUNS(older, QUERYING) -> goto DROP
-		:: older.state == OPENED || older.state == QUERYING && older.over ->
+		:: older.state == PASSED || RUNS(older, QUERYING) && !OLDER_EXPIRED -> goto DROP
+		:: OLDER_EXPIRED && ASKED_IN_TIME && !IS_END(older.state) ||
+		   !OLDER_EXPIRED && (older.state == OPENED || older.state == QUERYING && older.over) ->
 			older.state = FAILED;
 			older.result = 0;
 			older.over = false;

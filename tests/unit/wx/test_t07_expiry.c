@@ -4,8 +4,8 @@
  * Must happen: in the last millisecond it passes; from the moment that WeChat's expires_in is
  * over it is EXPIRED, never passes, and WeChat is not asked about a session that was named;
  * and when it is not answered for any longer, there is nothing of it.  (A verify_result
- * alone names none: only WeChat's answer tells that its session has expired.  Asking costs
- * nothing; what costs is opening.)
+ * alone names none: only WeChat's answer tells that its session has expired.  So it is asked
+ * once, and what costs is opening.)  What was asked in time counts, whenever WeChat answers.
  * Figure: TTL - 1 ms, TTL and TTL + 1 ms, 1,000 each, for each way of asking; always whole.
  */
 #include <setjmp.h>
@@ -136,7 +136,7 @@ static int protocol_of(enum way way)
 	return way < SESSION_ALONE ? PROTOCOL_1_0 : PROTOCOL_2_0;
 }
 
-static enum judge_outcome judge(struct try *t, enum way way)
+static void judge_start(struct try *t, enum way way)
 {
 	int protocol = protocol_of(way);
 
@@ -150,9 +150,19 @@ static enum judge_outcome judge(struct try *t, enum way way)
 		t->judge.verify_id = STR(USER_ID_KEY);
 	arena_init(&t->arena, 256 * 1024);
 	wx_judge_start(wx, &t->judge, &t->arena, &fake_apps[protocol], on_judge);
+}
+
+static enum judge_outcome judge_end(struct try *t)
+{
 	run_until(&t->done);
 	arena_finish(&t->arena);
 	return t->judge.outcome;
+}
+
+static enum judge_outcome judge(struct try *t, enum way way)
+{
+	judge_start(t, way);
+	return judge_end(t);
 }
 
 static unsigned queries(void)
@@ -211,6 +221,9 @@ static void verify_around_the_end(enum way way)
 		assert_int_equal(stored_state(&t), off < 0 ? SESSION_PASSED : SESSION_OPENED);
 		bool may_ask = off < 0 || way == RESULT_ALONE;
 		assert_int_equal(queries() - before, may_ask ? 1 : 0);
+		assert_int_equal(judge(&t, way), outcome); /* and again, for nothing */
+		assert_int_equal(queries() - before, may_ask ? 1 : 0);
+		assert_true(t.judge.named && !t.judge.asked);
 		passed += outcome == JUDGE_ENDED;
 		expired += outcome == JUDGE_EXPIRED;
 	}
@@ -265,6 +278,28 @@ static void what_has_passed_stays_passed(void **state)
 	}
 }
 
+/* The user was in time; that WeChat was not is no fault of his. */
+static void what_was_asked_in_time_passes_though_the_answer_is_late(void **state)
+{
+	struct try t;
+
+	(void)state;
+	say_yes();
+	for (enum way way = 0; way < WAY_NR; way++) {
+		open_session(&t, protocol_of(way), 60);
+		fake_store.still += 60000 - 1;
+		fake_net.hold = true;
+		judge_start(&t, way);
+		run_for(50, NULL);
+		assert_false(t.done);
+		fake_store.still += 2;
+		fake_net.hold = false;
+		release_held();
+		assert_int_equal(judge_end(&t), JUDGE_ENDED);
+		assert_int_equal(stored_state(&t), SESSION_PASSED);
+	}
+}
+
 static void on_find(struct wx_find *f)
 {
 	(void)f;
@@ -299,7 +334,8 @@ static void the_other_endpoints_find_it_expired(void **state)
 /* The last millisecond in which it is answered for, and the one after, when it is gone. */
 static void in_the_end_it_is_wiped(void **state)
 {
-	static const enum judge_outcome gone[WAY_NR] = { JUDGE_FOREIGN, JUDGE_UNKNOWN,
+	/* that its result was asked about is known for a while longer */
+	static const enum judge_outcome gone[WAY_NR] = { JUDGE_EXPIRED, JUDGE_UNKNOWN,
 							 JUDGE_UNKNOWN, JUDGE_UNKNOWN };
 	struct try t;
 
@@ -328,6 +364,7 @@ int main(void)
 		STILL(by_a_session_of_2_0),
 		STILL(by_a_verify_id),
 		BOTH(what_has_passed_stays_passed),
+		BOTH(what_was_asked_in_time_passes_though_the_answer_is_late),
 		STILL(the_other_endpoints_find_it_expired),
 		BOTH(in_the_end_it_is_wiped),
 	};
