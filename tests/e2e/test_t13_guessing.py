@@ -127,7 +127,7 @@ def test_no_guess_of_a_session_or_a_token_is_a_hit(rig, real):
         told = guess_all(rig, table, GUESSES // 2)
         print(dict(told))
         assert sum(told.values()) == GUESSES // 2
-        assert told[refusal] >= GUESSES // 2 * 0.9999, "who was told to come again was told no more"
+        assert told[refusal] >= GUESSES // 2 * 0.999, "few were told to come again"
     assert sum(rig.sandbox.total().values()) == 0, "none of them cost a call"
     assert rig.pool.segment()["sessions"] == REAL
 
