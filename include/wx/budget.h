@@ -51,7 +51,8 @@ void wx_budget_add(struct wx_budget *b, const char *name, const struct conf_budg
  * All of these: DONE or WAIT as base/defs.h says; b stays put until then.
  *
  * take: one from each, or from none.  give_back: undoes the take that this b made, which
- * was for nothing.  peek: takes nothing, and refuses where a take would be.
+ * was for nothing; one that the store keeps only counts one too many, so its err is OK.
+ * peek: takes nothing, and refuses where a take would be.
  */
 enum progress wx_budget_take(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;
 enum progress wx_budget_give_back(struct wx_budget *b, void (*done)(struct wx_budget *)) MUST_CHECK;

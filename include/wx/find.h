@@ -15,7 +15,7 @@ struct wx_find {
 	const struct wx_code *cancel; /* NULL, or why a session that has not ended fails now */
 
 	/* out */
-	enum err err;             /* OK, ERR_NOT_FOUND (or another caller's), ERR_BUSY */
+	enum err err; /* OK, ERR_NOT_FOUND (or another caller's), ERR_BUSY, ERR_SYSTEM: the store */
 	enum session_state state; /* before the cancelling */
 	struct session s;
 

@@ -70,33 +70,33 @@ static bool is_openid(struct str s)
 
 /* --- the login code ----------------------------------------------------------- */
 
-static enum progress take_login(struct asking *a)
+static void take_login(struct asking *a)
 {
 	struct wx_login *l = &a->login;
 
 	log_int(a->req->log, "login_ms", l->ms);
-	if (l->err != OK) {
-		log_word(a->req->log, "login", l->word);
-		log_int(a->req->log, "login_errcode", l->errcode);
-		if (l->class == CLASS_START_AGAIN)
-			return refuse(
-				a, answer_reason(ANSWER_NOT_LOGGED_IN),
-				"the code is not valid (any more): call wx.login again and send "
-				"the new code");
-		return refuse(a, wx_class_reason(l->class), NULL);
+	if (l->err == OK) {
+		a->openid = str_of(l->openid);
+		if (a->app->caller == CALLER_LOGIN)
+			set_caller(a, "openid", a->openid);
+		return;
 	}
-	a->openid = str_of(l->openid);
-	if (a->app->caller == CALLER_LOGIN)
-		set_caller(a, "openid", a->openid);
-	return DONE;
+	log_word(a->req->log, "login", l->word);
+	log_int(a->req->log, "login_errcode", l->errcode);
+	if (l->class == CLASS_START_AGAIN)
+		refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
+		       "the code is not valid (any more): call wx.login again and send the new "
+		       "code");
+	else
+		refuse(a, wx_class_reason(l->class), NULL);
 }
 
 static void on_login(struct wx_login *l)
 {
 	struct asking *a = container_of(l, struct asking, login);
 
-	if (take_login(a) == DONE)
-		a->done(a);
+	take_login(a);
+	a->done(a);
 }
 
 static enum progress log_in(struct asking *a, struct str code)
@@ -107,25 +107,25 @@ static enum progress log_in(struct asking *a, struct str code)
 
 /* --- the caller ---------------------------------------------------------------- */
 
-static enum progress by_param(struct asking *a)
+static void by_param(struct asking *a)
 {
 	struct str name, openid = STR_NONE;
 
 	if (req_param_once(a->req, a->app->caller_param, &name) != OK ||
 	    (a->app->openid_param[0] != '\0' &&
 	     req_param_once(a->req, a->app->openid_param, &openid) != OK))
-		return refuse(a, web_reason(REASON_BAD_REQUEST),
-			      "a parameter that says who is asking was sent twice: see the web "
-			      "server's configuration");
-	if (name.len == 0)
-		return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
-			      "the web server did not say who is asking");
-	if (openid.len > 0 && !is_openid(openid))
-		return refuse(a, web_reason(REASON_BAD_REQUEST),
-			      "the web server's openid is not an openid");
-	set_caller(a, "param", name);
-	a->openid = openid;
-	return DONE;
+		refuse(a, web_reason(REASON_BAD_REQUEST),
+		       "a parameter that says who is asking was sent twice: see the web "
+		       "server's configuration");
+	else if (name.len == 0)
+		refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
+		       "the web server did not say who is asking");
+	else if (openid.len > 0 && !is_openid(openid))
+		refuse(a, web_reason(REASON_BAD_REQUEST),
+		       "the web server's openid is not an openid");
+	else
+		set_caller(a, "param", name);
+	a->openid = a->why == NULL ? openid : STR_NONE;
 }
 
 static enum progress by_login(struct asking *a, struct str code)
@@ -137,10 +137,15 @@ static enum progress by_login(struct asking *a, struct str code)
 	}
 	if (code.len > 0)
 		return log_in(a, code);
+	if (a->token_sent)
+		return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
+			      "the token is not valid (any more): POST /login for a new one");
+	if ((a->needs & ASKING_LOGIN) != 0)
+		return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
+			      "call wx.login and send its code in the field code");
 	return refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
-		      a->token_sent ? "the token is not valid (any more): POST /login for a new one"
-				    : "POST /login and send its token as Authorization: Bearer, or "
-				      "call wx.login and send its code in the field code");
+		      "POST /login and send its token as Authorization: Bearer, or call wx.login "
+		      "and send its code in the field code");
 }
 
 /* A check of 2.0 needs the openid, and one of 1.0 is the better for it. */
@@ -172,14 +177,13 @@ static enum progress find_caller(struct asking *a)
 	case CALLER_LOGIN:
 		return by_login(a, code);
 	case CALLER_PARAM:
-		if (by_param(a) == DONE && a->why != NULL)
-			return DONE;
+		by_param(a);
 		break;
 	case CALLER_ANONYMOUS:
 		set_caller(a, "anonymous", STR_NONE);
 		break;
 	}
-	return find_openid(a, code);
+	return a->why != NULL ? DONE : find_openid(a, code);
 }
 
 /* --- the app --------------------------------------------------------------------- */

@@ -52,6 +52,8 @@ enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		err = trusted(&st, flags) ? read_all(fd, dst, size, ret_len) : ERR_REFUSED;
 	close(fd);
+	if (err != OK)
+		explicit_bzero(dst, size);
 	return err;
 }
 
@@ -298,12 +300,13 @@ enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 	enum err err = conf_read_file(c->key_file, flags, bytes, sizeof bytes, &len);
 	if (err == ERR_NOT_FOUND && make_key_file(c->key_file))
 		err = conf_read_file(c->key_file, flags, bytes, sizeof bytes, &len);
-	*ret_why = why;
-	if (err == OK && len == CRYPT_KEY_SIZE) {
+	bool whole = err == OK && len == CRYPT_KEY_SIZE;
+	if (whole)
 		memcpy(key, bytes, CRYPT_KEY_SIZE);
-		explicit_bzero(bytes, sizeof bytes);
+	explicit_bzero(bytes, sizeof bytes);
+	*ret_why = why;
+	if (whole)
 		return OK;
-	}
 	if (err == ERR_REFUSED)
 		snprintf(why, sizeof why,
 			 "the key_file %s is open to other users, or was made by one: it must "

@@ -4,8 +4,8 @@
  *   READ --> WRITE --> ENDED
  *     ^--------+  the next entry; or somebody else was faster
  *
- * A take that is refused at one entry goes back over those before it.  Asleep in both
- * until the store answers.
+ * A take that is refused at one entry goes back over those before it, and one that was for
+ * nothing goes back over all.  Asleep in both until the store answers.
  */
 #include "wx/budget.h"
 #include "wx_local.h"
@@ -13,7 +13,7 @@
 #include <assert.h>
 
 enum { BUDGET_LAYOUT = 1 };
-enum { TAKE, GIVE_BACK, PEEK, UNDO }; /* wx_budget.mode */
+enum { TAKE, GIVE_BACK, PEEK }; /* wx_budget.mode */
 enum { READ, WRITE, ENDED, STATE_NR };
 
 static const struct flow_def budget_def[STATE_NR] = {
@@ -95,10 +95,10 @@ static bool take_off_one(struct budget_record *rec, int64_t part)
 
 /* --- the walk over the entries -------------------------------------------------- */
 
-/* The entry after this one; a take that goes back walks the other way. */
+/* The entry after this one; who gives back walks the other way. */
 static unsigned next_entry(struct wx_budget *b)
 {
-	bool back = b->mode == UNDO;
+	bool back = b->mode == GIVE_BACK;
 
 	if (back ? b->at == 0 : b->at + 1 == b->nr)
 		return ENDED;
@@ -106,15 +106,15 @@ static unsigned next_entry(struct wx_budget *b)
 	return READ;
 }
 
-/* A take goes back over what it had; the outcome stays what it was. */
+/* A take gives back what it had, and none of that changes the outcome. */
 static unsigned refuse(struct wx_budget *b, enum err err)
 {
-	if (b->mode == UNDO)
+	if (b->mode == GIVE_BACK)
 		return next_entry(b);
 	b->err = err;
-	if (b->mode != TAKE)
+	if (b->mode == PEEK)
 		return ENDED;
-	b->mode = UNDO;
+	b->mode = GIVE_BACK;
 	return next_entry(b);
 }
 
@@ -142,14 +142,14 @@ static bool change(struct wx_budget *b, struct budget_record *rec)
 		return true;
 	case PEEK:
 		return false;
-	default: /* GIVE_BACK, UNDO */
+	default: /* GIVE_BACK */
 		return take_off_one(rec, e->part);
 	}
 }
 
 static bool is_over(const struct wx_budget *b, const struct budget_record *rec)
 {
-	return (b->mode == TAKE || b->mode == PEEK) && spent(rec) >= b->entries[b->at].rate.most;
+	return b->mode != GIVE_BACK && spent(rec) >= b->entries[b->at].rate.most;
 }
 
 static unsigned on_read(struct wx_budget *b)
@@ -245,7 +245,7 @@ static enum progress start(struct wx_budget *b, int mode, void (*done)(struct wx
 	b->err = OK;
 	b->over = NULL;
 	b->wait = 0;
-	b->at = 0;
+	b->at = mode == GIVE_BACK && b->nr > 0 ? b->nr - 1 : 0;
 	b->flow = (struct flow){ budget_def, READ };
 	if (b->nr == 0)
 		return DONE;
