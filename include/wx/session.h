@@ -7,7 +7,7 @@
  *             +- pending -+
  *
  * EXPIRED is not stored: any session that has not ended is expired when WeChat's
- * expires_in is over, on the store's clock.
+ * expires_in is over, on the store's clock.  A query that began before may still end it.
  *
  * Name and ID number are never in here.  What binds the result is kept as keyed
  * hashes; what must be sent again (verify_id, cert_hash, openid) is sealed.  The
