@@ -33,6 +33,8 @@ class Sandbox:
         return self.errors.read()
 
     def stop(self):
+        if self.errors.closed:
+            return  # it was stopped before
         if self.process.poll() is None:
             self.process.terminate()
         status = self.process.wait(20)

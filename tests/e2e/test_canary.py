@@ -93,7 +93,7 @@ def secrets_of(one):
 
 @pytest.mark.skipif(not pool.may_ptrace(), reason="looks into other processes")
 def test_after_a_thousand_face_checks_nothing_of_them_is_left(build):
-    rig = build(apps=APPS, log={"file": "benren.log", "level": "debug"}, wechat={"total_ms": 20000})
+    rig = build(apps=APPS, log={"file": "benren.log", "level": "debug"}, wechat={"total_ms": 60000})
     users = []
     for i in range(PERSONS):
         users.append(rig.user(APPS[i % len(APPS)]))
@@ -111,6 +111,7 @@ def test_after_a_thousand_face_checks_nothing_of_them_is_left(build):
     thread.start()
     where.wait_for(lambda: rig.sandbox.sim("ledger")["faults_delivered"] == 1, "a check is under way")
     seen = [hit for one in rig.pool.workers for hit in found(one.pid)]
+    rig.sandbox.stop()  # which ends the check
     thread.join()
     assert {hit for _, hit in seen} >= {late.person["id_card_number"].encode()}, "the look sees nothing"
 

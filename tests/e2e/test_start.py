@@ -89,7 +89,7 @@ def test_closed_standard_descriptors_do_no_harm(tmp_path, listening, started, cl
     for line in (tmp_path / "benren.log").read_text().splitlines():
         json.loads(line)
     if ROOT:
-        names = {fd: os.readlink("/proc/%d/fd/%s" % (process.pid, fd)) for fd in os.listdir("/proc/%d/fd" % process.pid)}
+        names = {fd: os.readlink("/proc/%d/fd/%s" % (process.pid, fd)) for fd in "012"}
         assert names["0"].startswith("socket:")
         for fd in ("1", "2"):
             if fd + ">" in redirections:

