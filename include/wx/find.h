@@ -11,7 +11,7 @@ struct wx_find {
 	/* in */
 	const struct digest *caller; /* NULL: whoever asks (to learn the app it belongs to) */
 	struct str id;
-	const struct digest *latest; /* NULL, or wx_latest_key() instead of an id */
+	const struct digest *latest;  /* NULL, or wx_latest_key() instead of an id */
 	const struct wx_code *cancel; /* NULL, or why a session that has not ended fails now */
 
 	/* out */

@@ -25,8 +25,8 @@ struct wx_open {
 	int64_t errcode;
 	char rid[WX_RID_MAX];
 	char id_text[SESSION_ID_LEN + 1]; /* the session's id */
-	int ms;    /* at WeChat */
-	bool sent; /* the call may have reached WeChat, and may cost */
+	int ms;                           /* at WeChat */
+	bool sent;                        /* the call may have reached WeChat, and may cost */
 
 	void (*done)(struct wx_open *);
 	struct open_flow *flow;

@@ -111,6 +111,10 @@ const char *session_state_name(enum session_state state);
 /* The only writer of the state; a move that the drawing does not show is a bug of ours. */
 void session_move(struct session *s, enum session_state to);
 
+/* Moves it to PASSED or FAILED, and says why: WeChat's or the phone's code, 0 if it is ours. */
+void session_end(struct session *s, enum session_state to, enum wx_class class, int code,
+		 const char *word);
+
 /* Into a store operation (kind, value, len, expires, version; not the key), and back. */
 void session_pack(struct crypt *c, const struct session *s, struct store_op *op);
 enum err session_unpack(struct crypt *c, const struct store_op *op, struct session *ret) MUST_CHECK;

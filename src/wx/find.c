@@ -13,16 +13,6 @@ static bool cancellable(const struct wx_find *f)
 	return f->cancel != NULL && f->state == SESSION_OPENED;
 }
 
-static void mark_cancelled(struct wx_find *f)
-{
-	const struct wx_code *c = f->cancel;
-
-	session_move(&f->s, SESSION_FAILED);
-	f->s.rec.class = (uint8_t)c->class;
-	f->s.rec.code = c->code;
-	strncpy(f->s.rec.word, c->word, sizeof f->s.rec.word - 1);
-}
-
 /* Changed meanwhile: then a query has begun, and goes first. */
 static void put_end(struct wx_find *f)
 {
@@ -49,7 +39,7 @@ static enum progress on_session(struct wx_find *f)
 	f->state = session_state(&f->s, store_now(wx_store(f->wx)));
 	if (!cancellable(f))
 		return DONE;
-	mark_cancelled(f);
+	session_end(&f->s, SESSION_FAILED, f->cancel->class, f->cancel->code, f->cancel->word);
 	session_pack(wx_crypt(f->wx), &f->s, &f->op);
 	if (store_put(wx_store(f->wx), &f->op, on_put) == WAIT)
 		return WAIT;

@@ -119,13 +119,12 @@ void judge_settle(struct judge_flow *f, enum session_state to)
 	struct session *s = &f->op->s;
 	const struct verdict *v = &f->op->verdict;
 
-	session_move(s, to);
-	if (to == SESSION_OPENED)
+	if (to == SESSION_OPENED) {
+		session_move(s, to);
 		return;
-	s->rec.class = (uint8_t)v->class;
-	s->rec.code = v->code;
+	}
+	session_end(s, to, v->class, v->code, v->word);
 	s->rec.result = f->result;
-	strncpy(s->rec.word, v->word, sizeof s->rec.word - 1);
 }
 
 void judge_outcome(struct judge_flow *f, enum judge_outcome outcome, enum wx_class class,

@@ -25,7 +25,7 @@ struct judge_flow {
 	struct digest key; /* where the session stands; zero: not known yet */
 	bool key_known;
 	int64_t asked_at; /* on the store's clock: WeChat was asked */
-	bool audited; /* its verdict stands in the audit file */
+	bool audited;     /* its verdict stands in the audit file */
 
 	/* 1.0 */
 	struct digest claim_key;

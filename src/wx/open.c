@@ -232,9 +232,7 @@ static unsigned on_again(struct open_flow *f)
 /* It waits for the phone no more: what comes with its key belongs to the new one. */
 static unsigned supersede(struct session *s)
 {
-	session_move(s, SESSION_FAILED);
-	s->rec.class = CLASS_START_AGAIN;
-	strncpy(s->rec.word, "superseded", sizeof s->rec.word - 1);
+	session_end(s, SESSION_FAILED, CLASS_START_AGAIN, 0, "superseded");
 	return SUPERSEDE;
 }
 

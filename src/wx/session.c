@@ -98,6 +98,15 @@ void session_move(struct session *s, enum session_state to)
 		s->rec.ended_wall = clock_wall_ms();
 }
 
+void session_end(struct session *s, enum session_state to, enum wx_class class, int code,
+		 const char *word)
+{
+	session_move(s, to);
+	s->rec.class = (uint8_t)class;
+	s->rec.code = code;
+	strncpy(s->rec.word, word, sizeof s->rec.word - 1);
+}
+
 /* The open part is authenticated with the sealed one: nobody writes a state into it. */
 static struct str seal_context(const struct session_record *rec)
 {
