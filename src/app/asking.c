@@ -113,19 +113,20 @@ static void by_param(struct asking *a)
 
 	if (req_param_once(a->req, a->app->caller_param, &name) != OK ||
 	    (a->app->openid_param[0] != '\0' &&
-	     req_param_once(a->req, a->app->openid_param, &openid) != OK))
+	     req_param_once(a->req, a->app->openid_param, &openid) != OK)) {
 		refuse(a, web_reason(REASON_BAD_REQUEST),
 		       "a parameter that says who is asking was sent twice: see the web "
 		       "server's configuration");
-	else if (name.len == 0)
+	} else if (name.len == 0) {
 		refuse(a, answer_reason(ANSWER_NOT_LOGGED_IN),
 		       "the web server did not say who is asking");
-	else if (openid.len > 0 && !is_openid(openid))
+	} else if (openid.len > 0 && !is_openid(openid)) {
 		refuse(a, web_reason(REASON_BAD_REQUEST),
 		       "the web server's openid is not an openid");
-	else
+	} else {
 		set_caller(a, "param", name);
-	a->openid = a->why == NULL ? openid : STR_NONE;
+		a->openid = openid;
+	}
 }
 
 static enum progress by_login(struct asking *a, struct str code)

@@ -245,10 +245,10 @@ static enum progress start(struct wx_budget *b, int mode, void (*done)(struct wx
 	b->err = OK;
 	b->over = NULL;
 	b->wait = 0;
-	b->at = mode == GIVE_BACK && b->nr > 0 ? b->nr - 1 : 0;
 	b->flow = (struct flow){ budget_def, READ };
 	if (b->nr == 0)
 		return DONE;
+	b->at = mode == GIVE_BACK ? b->nr - 1 : 0;
 	return enter(b) == WAIT ? WAIT : budget_step(b);
 }
 
