@@ -1,4 +1,5 @@
-"""In the pool's place: what a web server makes of a request, every parameter, also those that come twice."""
+"""In the pool's place: what a web server makes of a request, every parameter, also those that come twice,
+and of one that is not answered."""
 
 import json
 import os
@@ -30,11 +31,32 @@ def read_pairs(data):
     return found
 
 
-class Echo:
-    """Answers every request with its parameters."""
+def requests(file):
+    """Every (parameters, standard input, request id, keep) that comes on a connection."""
+    while True:
+        streams, keep = {fastcgi.PARAMS: b"", fastcgi.STDIN: b""}, False
+        while True:
+            _, kind, number, size, padding = struct.unpack(">BBHHBx", file.read(8))
+            content = file.read(size + padding)[:size]
+            if kind == fastcgi.BEGIN:
+                keep = content[2] & fastcgi.KEEP != 0
+            elif kind in streams:
+                streams[kind] += content
+            if kind == fastcgi.STDIN and size == 0:
+                break
+        yield streams[fastcgi.PARAMS], streams[fastcgi.STDIN], number, keep
 
-    def __init__(self, folder):
-        self.path = str(folder / "echo.sock")
+
+def answer(number, kind, body):
+    head = b"Status: 200\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n" % (kind, len(body))
+    return fastcgi.stream(fastcgi.STDOUT, head + body, number) + fastcgi.record(fastcgi.END, bytes(8), number)
+
+
+class Peer:
+    """A listening socket; each connection is talk()'s."""
+
+    def __init__(self, path):
+        self.path = str(path)
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(self.path)
         self.listener.listen(64)
@@ -52,27 +74,34 @@ class Echo:
     def _serve(self, connection):
         with connection, connection.makefile("rb") as file:
             try:
-                while self._request(connection, file):
-                    pass
+                self.talk(connection, requests(file))
             except (ConnectionError, struct.error):
                 pass
 
-    def _request(self, connection, file):
-        params, keep = b"", False
-        while True:
-            _, kind, number, size, padding = struct.unpack(">BBHHBx", file.read(8))
-            content = file.read(size + padding)[:size]
-            if kind == fastcgi.BEGIN:
-                keep = content[2] & fastcgi.KEEP != 0
-            elif kind == fastcgi.PARAMS:
-                params += content
-            elif kind == fastcgi.STDIN and size == 0:
-                break
-        body = json.dumps(read_pairs(params)).encode()
-        head = b"Status: 200\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body)
-        connection.sendall(fastcgi.stream(fastcgi.STDOUT, head + body, number) +
-                           fastcgi.record(fastcgi.END, bytes(8), number))
-        return keep
-
     def stop(self):
         self.listener.close()
+
+
+class Echo(Peer):
+    """Answers every request with its parameters."""
+
+    def talk(self, connection, coming):
+        for params, _, number, keep in coming:
+            connection.sendall(answer(number, b"text/plain", json.dumps(read_pairs(params)).encode()))
+            if not keep:
+                return
+
+
+class Mortal(Peer):
+    """Answers so many requests on a connection and then dies of the next one."""
+
+    def __init__(self, path, answers):
+        self.answers, self.seen = answers, []
+        super().__init__(path)
+
+    def talk(self, connection, coming):
+        for n, (_, body, number, _) in enumerate(coming):
+            self.seen.append(body)
+            if n == self.answers:
+                return
+            connection.sendall(answer(number, b"application/json", b'{"ec":200}'))

@@ -4,15 +4,13 @@ BENREN_WHOLE=1: fifty reloads and restarts instead of three.
 """
 
 import json
-import os
-import socket
-import threading
 
 import pytest
 
 import people
 import webservers
 import where
+from echo import Mortal
 from load import WHOLE, Load
 from rig import PARAM10, PARAM20
 
@@ -138,67 +136,15 @@ def test_no_query_string_and_no_token_in_the_access_log(rig):
 
 # --- no request twice ------------------------------------------------------------------------
 
-class Mortal:
-    """A FastCGI peer that answers so many requests on a connection and then dies of the next one."""
-
-    def __init__(self, path, answers):
-        self.path, self.answers, self.seen = path, answers, []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        os.chmod(path, 0o666)
-        self.listener.listen(64)
-        threading.Thread(target=self._run, daemon=True).start()
-
-    def _run(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        body = b'{"ec":200}'
-        out = b"Status: 200\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-        with connection:
-            for left in range(self.answers, -1, -1):
-                request = self._read(connection)
-                if request is None:
-                    return
-                self.seen.append(request)
-                if left == 0:
-                    return
-                number = request[2:4]
-                connection.sendall(b"\1\6" + number + len(out).to_bytes(2, "big") + b"\0\0" + out +
-                                   b"\1\6" + number + b"\0\0\0\0" + b"\1\3" + number + b"\0\x08\0\0" + bytes(8))
-
-    @staticmethod
-    def _read(connection):
-        """Records until the end of STDIN."""
-        data = b""
-        while True:
-            try:
-                head = connection.recv(8, socket.MSG_WAITALL)
-            except ConnectionResetError:
-                return None
-            if len(head) < 8:
-                return None
-            size = int.from_bytes(head[4:6], "big")
-            rest = connection.recv(size + head[6], socket.MSG_WAITALL) if size + head[6] else b""
-            data += head + rest
-            if head[1] == 5 and size == 0:
-                return data
-
-
 @pytest.mark.parametrize("answers", [0, 1], ids=["first", "second on a kept connection"])
 def test_a_request_is_never_sent_twice(lone, tmp_path, answers):
-    peer = Mortal(str(tmp_path / "mortal.sock"), answers)
+    peer = Mortal(tmp_path / "mortal.sock", answers)
     server = lone(peer.path)
     status = []
     for n in range(8):
         one, _, _ = webservers.call(server.port, "POST", "/param20/identify", [JSON], b'{"n":"mark-%d-"}' % n)
         status.append(one)
-    peer.listener.close()
+    peer.stop()
     for n in range(8):
         times = sum(b"mark-%d-" % n in request for request in peer.seen)
         assert times == 1, "request %d came %d times; %s" % (n, times, status)

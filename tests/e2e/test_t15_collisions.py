@@ -136,7 +136,7 @@ def seen(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     for one in (folder, folder.parent, folder.parent.parent):
         one.chmod(0o755)
-    echo = Echo(folder)
+    echo = Echo(folder / "echo.sock")
     server = SERVERS[request.param](folder, echo.path, RIG["apps"], os.geteuid() == 0)
 
     def ask(headers):
