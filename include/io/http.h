@@ -5,9 +5,16 @@
  * that is parsed once.  No redirect is followed, no proxy is taken from the
  * environment, https only (http only to a loopback address), names are resolved
  * ahead of need outside libcurl, and the last good addresses serve while DNS is
- * dead.  Nothing here waits, and nothing is ever sent twice: a POST whose reused
- * connection died comes back as ERR_LOST, and whether to ask again is the caller's
- * decision.
+ * dead.  Of several addresses each is tried in turn, however the one before failed,
+ * as long as nothing has been sent.  Nothing here waits, and nothing is ever sent
+ * twice: a POST whose reused connection died comes back as ERR_LOST, and whether to
+ * ask again is the caller's decision.
+ *
+ * HTTP/1.1 does not say which request an answer belongs to but by its place on the
+ * connection.  One answer too many, from whatever stands between us and the server,
+ * shifts all that come after it.  So an answer in which nothing binds it to its
+ * request (`unbound`) is read only as the first one of its connection; what comes when
+ * nothing was asked ends the connection, and is counted and logged.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
@@ -45,6 +52,7 @@ struct http_call {
 	bool          post;
 	struct secret body;          /* POST only; sent as JSON with its Content-Length */
 	const char *const *headers;  /* more header lines, NULL-terminated; or NULL */
+	bool          unbound;       /* on a connection that has carried nothing before */
 
 	/* out, valid in done() and until http_call_finish() */
 	enum err   err;     /* OK: a whole answer of at most 64 KiB is there */
@@ -58,8 +66,10 @@ struct http_call {
 
 /*
  * err afterwards:
- *   ERR_CONNECT    nothing was sent (DNS, connect, too many calls, a URL that is not
- *                  as http_prepare() wants it): safe to ask again
+ *   ERR_CONNECT    nothing was sent (DNS, connect, a URL that is not as http_prepare()
+ *                  wants it, or more than 128 KiB): safe to ask again
+ *   ERR_FULL       nothing was sent: 4096 calls are under way, or the system has no
+ *                  descriptor left; says nothing of the server
  *   ERR_TLS        the certificate or protocol is not acceptable; nothing was sent
  *   ERR_TIMEOUT    total_ms passed; it may have been executed
  *   ERR_LOST       the connection died; it may have been executed

@@ -15,7 +15,8 @@
 enum {
 	CALLS_MAX = 4096,         /* under way at once */
 	REQUEST_MAX = 128 * 1024, /* what one call may make us copy */
-	IDLE_SECONDS = 30,        /* an older connection may be about to be closed on us */
+	IDLE_SECONDS = 15,        /* WeChat closes an idle connection after 20 */
+	CONNECT_SLICES = 4,       /* one address may take so much of the connect time */
 };
 
 struct http {
@@ -52,10 +53,13 @@ struct http_transfer {
 	struct name *name;     /* NULL: a literal address */
 	struct name_wait wait; /* WAITING */
 	struct timer patience; /* WAITING */
+	struct addresses addresses;
+	unsigned at;           /* the one that is tried */
+	int64_t connect_until; /* boot clock */
 	struct curl_slist pin; /* for CURLOPT_RESOLVE */
-	char pin_text[HOST_MAX + sizeof ":65535:" + ADDRESSES_SIZE];
+	char pin_text[HOST_MAX + sizeof ":65535:" + ADDRESS_SIZE];
 	struct tls_check tls;
-	bool unclean; /* the connection had something unread, and was dropped */
+	bool unbound, unclean; /* unclean: something unread was there, the connection dropped */
 
 	struct http_answer answer;
 	enum err err; /* ENDED */
@@ -159,8 +163,14 @@ static int on_before_request(void *arg, char *ip, char *local_ip, int port, int 
 	if (t->job.sealed)
 		return CURL_PREREQFUNC_ABORT;
 	t->unclean = !t->job.opened && tls_unread(t->job.easy);
-	if (t->unclean)
+	if (t->unclean) {
+		lanes_out_of_turn(t->http->lanes);
 		return CURL_PREREQFUNC_ABORT;
+	}
+	if (t->unbound && !t->job.opened) /* libcurl was told to make one */
+		return CURL_PREREQFUNC_ABORT;
+	if (t->job.opened && t->name != NULL)
+		name_report(t->name, t->addresses.text[t->at], true);
 	t->job.sealed = true;
 	curl_easy_setopt(t->job.easy, CURLOPT_FRESH_CONNECT, 1L);
 	return CURL_PREREQFUNC_OK;
@@ -173,6 +183,8 @@ static enum err transfer_err(const struct http_transfer *t, CURLcode result)
 	if (result == CURLE_OK)
 		return OK;
 	curl_easy_getinfo(t->job.easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (sent == 0 && t->job.no_room)
+		return ERR_FULL;
 	if (sent == 0)
 		return t->tls.refused || result == CURLE_PEER_FAILED_VERIFICATION ? ERR_TLS
 										  : ERR_CONNECT;
@@ -234,6 +246,19 @@ static void transfer_end(struct http_transfer *t, enum err err)
 	loop_defer(t->http->loop, &t->deliver, on_deliver);
 }
 
+/*
+ * Is there another address, and time for it?  One that did not work is tried last for a
+ * while, whichever way it failed: silence, a refusal, a hang-up, a handshake that stalls.
+ */
+static bool next_address(struct http_transfer *t)
+{
+	if (t->job.sealed || t->job.no_room || !t->job.opened || t->name == NULL)
+		return false;
+	name_report(t->name, t->addresses.text[t->at], false);
+	t->at++;
+	return t->call != NULL && t->at < t->addresses.nr && clock_boot_ms() < t->connect_until;
+}
+
 static void on_ended(struct lane_job *job, CURLcode result)
 {
 	struct http_transfer *t = container_of(job, struct http_transfer, job);
@@ -242,6 +267,10 @@ static void on_ended(struct lane_job *job, CURLcode result)
 	if (t->unclean) {
 		t->unclean = false;
 		curl_easy_setopt(job->easy, CURLOPT_FRESH_CONNECT, 1L);
+		transfer_launch(t);
+		return;
+	}
+	if (result != CURLE_OK && next_address(t)) {
 		transfer_launch(t);
 		return;
 	}
@@ -287,7 +316,7 @@ static void set_up_easy(struct http_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &t->answer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
 	curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->http->connect_ms);
+	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, t->unbound ? 1L : 0L);
 }
 
 /* ERR_CONNECT: a URL that we do not go to, or too much. */
@@ -317,24 +346,48 @@ static enum err set_up_request(struct http_transfer *t, const struct http_call *
 	return OK;
 }
 
-/* With its own copy of the addresses: the name's may change before libcurl reads them. */
-static void pin_addresses(struct http_transfer *t)
+/* With its own copy of the address: the name's may change before libcurl reads it. */
+static void pin_address(struct http_transfer *t)
 {
 	snprintf(t->pin_text, sizeof t->pin_text, "%s:%u:%s", t->to.host.p, t->to.port,
-		 name_addresses(t->name));
+		 t->addresses.text[t->at]);
 	t->pin.data = t->pin_text;
 	curl_easy_setopt(t->job.easy, CURLOPT_RESOLVE, &t->pin);
 }
 
+/* The last address gets all the time that is left. */
+static int64_t connect_time(const struct http_transfer *t, int64_t now)
+{
+	int64_t left = t->connect_until - now, slice = t->http->connect_ms / CONNECT_SLICES;
+
+	return t->name == NULL || t->at + 1 == t->addresses.nr || left < slice ? left : slice;
+}
+
+static long at_least_one(int64_t ms)
+{
+	return ms < 1 ? 1 : (long)ms;
+}
+
 static void transfer_launch(struct http_transfer *t)
 {
-	int64_t left = t->began_ms + t->http->total_ms - clock_boot_ms();
+	CURL *easy = t->job.easy;
+	int64_t now = clock_boot_ms();
 
 	if (t->name != NULL)
-		pin_addresses(t);
-	curl_easy_setopt(t->job.easy, CURLOPT_TIMEOUT_MS, (long)(left < 1 ? 1 : left));
+		pin_address(t);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, at_least_one(connect_time(t, now)));
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+			 at_least_one(t->began_ms + t->http->total_ms - now));
 	t->state = RUNNING;
 	lanes_add(t->http->lanes, &t->job);
+}
+
+static void transfer_begin(struct http_transfer *t)
+{
+	if (t->name != NULL)
+		t->addresses = name_addresses(t->name);
+	t->connect_until = clock_boot_ms() + t->http->connect_ms;
+	transfer_launch(t);
 }
 
 static void on_resolved(struct name_wait *w)
@@ -342,10 +395,10 @@ static void on_resolved(struct name_wait *w)
 	struct http_transfer *t = container_of(w, struct http_transfer, wait);
 
 	timer_finish(&t->patience);
-	if (name_addresses(t->name) == NULL)
-		transfer_end(t, ERR_CONNECT);
+	if (name_known(t->name))
+		transfer_begin(t);
 	else
-		transfer_launch(t);
+		transfer_end(t, ERR_CONNECT);
 }
 
 static void on_patience(struct timer *timer)
@@ -364,15 +417,18 @@ void http_start(struct http *h, struct http_call *c, void (*done)(struct http_ca
 	t->http = h;
 	t->call = c;
 	t->job.ended = on_ended;
+	t->unbound = c->unbound;
 	t->tls.trusted = h->trusted;
 	t->began_ms = clock_boot_ms();
 	list_init(&t->wait.link);
 	list_add(&h->transfers, &t->link);
 	arena_init(&t->request, REQUEST_MAX);
-	if (h->in_flight++ >= CALLS_MAX || set_up_request(t, c) != OK) {
+	if (h->in_flight++ >= CALLS_MAX) {
+		transfer_end(t, ERR_FULL);
+	} else if (set_up_request(t, c) != OK) {
 		transfer_end(t, ERR_CONNECT);
-	} else if (t->name == NULL || name_addresses(t->name) != NULL) {
-		transfer_launch(t);
+	} else if (t->name == NULL || name_known(t->name)) {
+		transfer_begin(t);
 	} else {
 		timer_init(h->loop, &t->patience, on_patience);
 		timer_start(&t->patience, h->connect_ms);

@@ -2,6 +2,7 @@
 #include "http_lane.h"
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "loop_uv.h"
 
@@ -15,6 +16,7 @@ enum {
 	TURN_US = 10 * 1000,   /* a handshake takes 1 ms: some turns could be long */
 	UNUSED_MS = 60 * 1000, /* a lane without a job for so long is closed */
 	LOOK_MS = 20 * 1000,   /* how often that is looked at */
+	SAY_AGAIN_MS = 60 * 1000,
 };
 
 struct lanes {
@@ -24,6 +26,8 @@ struct lanes {
 	size_t wires_nr;
 	struct timer tidy;
 	uint64_t turn, spent_us; /* in libcurl, in this turn of the loop */
+	uint64_t out_of_turn;    /* connections that somebody spoke on unasked */
+	int64_t say_again;       /* not before, on the boot clock */
 };
 
 struct lane {
@@ -51,6 +55,33 @@ struct wire {
 
 static void lane_set_timer(struct lane *ln, long ms);
 
+/* NULL: no connection that we opened has this descriptor. */
+static struct wire *wire_at(const struct lanes *all, int fd)
+{
+	return fd >= 0 && (size_t)fd < all->wires_nr ? all->wires[fd] : NULL;
+}
+
+/* The descriptor may be closed already, or another's by now. */
+static void wire_forget(struct lanes *all, struct wire *w)
+{
+	all->wires[w->fd] = NULL;
+	w->lane->wires--;
+	watch_finish(&w->watch);
+	mem_free(w);
+}
+
+/*
+ * A connection that was never ready is closed by libcurl, which does not always say so:
+ * its descriptor may be given to somebody else in the next moment.
+ */
+static void forget_unready(struct lane *ln, const struct lane_job *job)
+{
+	struct wire *w = job->opened && !job->sealed ? wire_at(ln->all, job->fd) : NULL;
+
+	if (w != NULL && w->lane == ln)
+		wire_forget(ln->all, w);
+}
+
 /*
  * Finished transfers are read after every action: one that timed out is announced
  * here and nowhere else.
@@ -67,6 +98,8 @@ static void lane_drain(struct lane *ln)
 		ensure(msg->msg == CURLMSG_DONE);
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&job);
 		lanes_remove(job);
+		if (result != CURLE_OK)
+			forget_unready(ln, job);
 		job->ended(job, result);
 	}
 }
@@ -136,19 +169,52 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
 	return 0;
 }
 
+void lanes_out_of_turn(struct lanes *all)
+{
+	int64_t now = clock_boot_ms();
+	struct log_line l;
+
+	all->out_of_turn++;
+	if (now < all->say_again)
+		return;
+	all->say_again = now + SAY_AGAIN_MS;
+	log_begin(&l, LOG_ERROR, "out_of_turn");
+	log_int(&l, "count", (int64_t)all->out_of_turn);
+	log_word(&l, "text",
+		 "an answer came that nothing had asked for; its connection was closed");
+	log_word(&l, "hint",
+		 "if a gateway or relay of yours stands before WeChat, it sends answers twice or "
+		 "mixes them up: one user may get another's result there, which nothing here can see");
+	log_end(&l);
+}
+
 /*
- * Nobody may speak on an idle connection: it is being closed, or out of step with
- * us, and what came would be taken for the next answer.  Shut and emptied, so that
- * libcurl finds it dead when it looks at it, instead of reusing it.
+ * Do these bytes end a TLS connection?  An alert, which from TLS 1.3 on is wrapped in a
+ * record of its own, told by its length: two bytes, its type, and the cipher's tag.
+ */
+static bool is_goodbye(const unsigned char *b, size_t n)
+{
+	static const unsigned char alert = 0x15, wrapped[] = { 0x17, 0x03, 0x03, 0x00, 0x13 };
+
+	return b[0] == alert || (n >= sizeof wrapped && memcmp(b, wrapped, sizeof wrapped) == 0);
+}
+
+/*
+ * Something happened on an idle connection: it is being closed, or an answer came that
+ * nothing had asked for and that would be taken for the next one.  Shut and emptied, so
+ * that libcurl finds it dead when it looks at it, instead of reusing it.
  */
 static void wire_retire(struct wire *w)
 {
-	char rest[4096];
+	unsigned char rest[4096];
 	int reads = 0;
 
+	ssize_t n = recv(w->fd, rest, sizeof rest, MSG_PEEK | MSG_DONTWAIT);
 	/* The event may be older than the end of the answer that it announced. */
-	if (recv(w->fd, rest, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN)
+	if (n < 0 && errno == EAGAIN)
 		return;
+	if (n > 0 && !is_goodbye(rest, (size_t)n))
+		lanes_out_of_turn(w->lane->all);
 	watch_stop(&w->watch);
 	shutdown(w->fd, SHUT_RDWR);
 	while (reads++ < 16 && recv(w->fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
@@ -182,15 +248,19 @@ static void wires_reserve(struct lanes *all, size_t nr)
 	memset(all->wires + had, 0, (all->wires_nr - had) * sizeof(struct wire *));
 }
 
-/* fd: how it was known; it may be closed already, or another's by now. */
-static void wire_forget(struct lanes *all, int fd)
+static enum err wire_create(struct lane *ln, int fd)
 {
-	struct wire *w = all->wires[fd];
+	struct wire *w = mem_calloc(1, sizeof *w);
 
-	all->wires[fd] = NULL;
-	w->lane->wires--;
-	watch_finish(&w->watch);
-	mem_free(w);
+	w->lane = ln;
+	w->fd = fd;
+	if (watch_init(ln->all->loop, &w->watch, fd, on_wire) != OK) {
+		mem_free(w);
+		return ERR_SYSTEM;
+	}
+	ln->all->wires[fd] = w;
+	ln->wires++;
+	return OK;
 }
 
 /* Asked for by libcurl.  One for a job that is sealed would be for sending it again. */
@@ -203,30 +273,32 @@ static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sock
 	if (job->sealed)
 		return CURL_SOCKET_BAD;
 	int fd = socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, to->protocol);
-	if (fd < 0)
+	if (fd < 0) {
+		job->no_room = errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+			       errno == ENOMEM;
 		return CURL_SOCKET_BAD;
+	}
 	wires_reserve(ln->all, (size_t)fd + 1);
-	if (ln->all->wires[fd] != NULL)
-		wire_forget(ln->all, fd); /* of a connection closed behind us */
-	struct wire *w = mem_calloc(1, sizeof *w);
-	if (watch_init(ln->all->loop, &w->watch, fd, on_wire) != OK) {
-		mem_free(w);
+	struct wire *old = wire_at(ln->all, fd);
+	if (old != NULL)
+		wire_forget(ln->all, old); /* of a connection closed behind us */
+	if (wire_create(ln, fd) != OK) {
+		job->no_room = true;
 		close(fd);
 		return CURL_SOCKET_BAD;
 	}
-	w->lane = ln;
-	w->fd = fd;
-	ln->all->wires[fd] = w;
-	ln->wires++;
 	job->opened = true;
+	job->fd = fd;
 	return fd;
 }
 
 static int close_wire(void *arg, curl_socket_t fd)
 {
-	struct lane *ln = arg;
+	struct lanes *all = arg;
+	struct wire *w = wire_at(all, fd);
 
-	wire_forget(ln->all, fd);
+	if (w != NULL)
+		wire_forget(all, w);
 	return close(fd);
 }
 
@@ -249,14 +321,14 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
 		[CURL_POLL_REMOVE] = WATCH_READ,
 	};
 	struct lane *ln = arg;
-	struct wire *w = ln->all->wires[fd];
+	struct wire *w = wire_at(ln->all, fd);
 
 	(void)easy;
 	(void)unused;
 	if (w == NULL)
 		return 0;
 	if (what == CURL_POLL_REMOVE && closed_behind_us(fd)) {
-		wire_forget(ln->all, fd);
+		wire_forget(ln->all, w);
 		return 0;
 	}
 	w->idle = what == CURL_POLL_REMOVE;
@@ -286,7 +358,11 @@ static void lane_destroy(struct lane *ln)
 {
 	ensure(ln->jobs == 0);
 	curl_multi_cleanup(ln->multi);
-	ensure(ln->wires == 0);
+	for (size_t fd = 0; ln->wires > 0 && fd < ln->all->wires_nr; fd++) {
+		struct wire *w = ln->all->wires[fd];
+		if (w != NULL && w->lane == ln)
+			wire_forget(ln->all, w); /* closed without a word */
+	}
 	if (ln->soon_pending)
 		list_remove(&ln->soon.link);
 	timer_finish(&ln->timer);
@@ -362,13 +438,13 @@ void lanes_add(struct lanes *all, struct lane_job *job)
 	struct lane *ln = lanes_choose(all);
 
 	job->lane = ln;
-	job->opened = false;
+	job->opened = job->no_room = false;
 	ln->jobs++;
 	curl_easy_setopt(job->easy, CURLOPT_PRIVATE, job);
 	curl_easy_setopt(job->easy, CURLOPT_OPENSOCKETFUNCTION, open_wire);
 	curl_easy_setopt(job->easy, CURLOPT_OPENSOCKETDATA, job);
 	curl_easy_setopt(job->easy, CURLOPT_CLOSESOCKETFUNCTION, close_wire);
-	curl_easy_setopt(job->easy, CURLOPT_CLOSESOCKETDATA, ln);
+	curl_easy_setopt(job->easy, CURLOPT_CLOSESOCKETDATA, all);
 	ensure(curl_multi_add_handle(ln->multi, job->easy) == CURLM_OK);
 	if (first)
 		timer_start(&all->tidy, LOOK_MS);

@@ -22,7 +22,9 @@ struct lane_job {
 	CURL *easy;
 	void (*ended)(struct lane_job *, CURLcode result);
 	struct lane *lane; /* NULL: not under way */
+	int fd;            /* with opened: the connection's */
 	bool opened;       /* a connection was made for it, none reused */
+	bool no_room;      /* none could be made: the system has no descriptor or memory left */
 	bool sealed;       /* set by the owner: no connection must be made any more */
 };
 
@@ -39,5 +41,11 @@ void lanes_tidy(struct lanes *all);
 
 /* Breaks it off; ended() is not called. */
 void lanes_remove(struct lane_job *job);
+
+/*
+ * Something came on a connection that nothing was asked on.  Counts it, and says so in
+ * the log, once a minute at most: some gateway has sent one answer too many.
+ */
+void lanes_out_of_turn(struct lanes *all);
 
 #endif

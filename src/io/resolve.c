@@ -1,6 +1,7 @@
 /* Host names kept resolved, in libuv's threads. */
 #include "resolve.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "loop_uv.h"
 #include "origin.h"
@@ -17,7 +18,7 @@ struct lookup {
 	uv_work_t work;
 	struct name *name; /* NULL: nobody wants it any more */
 	char host[HOST_MAX + 1];
-	char addresses[ADDRESSES_SIZE];
+	struct addresses found;
 };
 
 struct name {
@@ -26,7 +27,9 @@ struct name {
 	struct list waiting;   /* name_wait.link */
 	struct lookup *lookup; /* NULL: none under way */
 	struct timer again;
-	char *addresses; /* NULL: none found yet */
+	struct addresses known;           /* as the system gave them last */
+	char worked[ADDRESS_SIZE];        /* the last that did, "": none */
+	int64_t bad_until[ADDRESSES_MAX]; /* of known; boot clock */
 	char host[HOST_MAX + 1];
 };
 
@@ -35,16 +38,16 @@ struct resolve_pace resolve_pace = { .found_ms = 60 * 1000, .kept_ms = 10 * 1000
 int (*resolve_getaddrinfo)(const char *host, const char *service, const struct addrinfo *hints,
 			   struct addrinfo **ret_found) = getaddrinfo;
 
-static bool address_text(const struct addrinfo *a, char text[INET6_ADDRSTRLEN])
+static bool address_text(const struct addrinfo *a, char text[ADDRESS_SIZE])
 {
 	const struct sockaddr_in *v4 = (const void *)a->ai_addr;
 	const struct sockaddr_in6 *v6 = (const void *)a->ai_addr;
 
 	switch (a->ai_family) {
 	case AF_INET:
-		return inet_ntop(AF_INET, &v4->sin_addr, text, INET6_ADDRSTRLEN) != NULL;
+		return inet_ntop(AF_INET, &v4->sin_addr, text, ADDRESS_SIZE) != NULL;
 	case AF_INET6:
-		return inet_ntop(AF_INET6, &v6->sin6_addr, text, INET6_ADDRSTRLEN) != NULL;
+		return inet_ntop(AF_INET6, &v6->sin6_addr, text, ADDRESS_SIZE) != NULL;
 	default:
 		return false;
 	}
@@ -59,32 +62,49 @@ static void look_up(uv_work_t *work)
 		.ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_ADDRCONFIG,
 	};
+	struct addresses *to = &l->found;
 	struct addrinfo *found;
-	char text[INET6_ADDRSTRLEN];
-	size_t len = 0;
 
 	if (resolve_getaddrinfo(l->host, NULL, &hints, &found) != 0)
 		return;
-	unsigned n = 0;
-	for (const struct addrinfo *a = found; a != NULL && n < ADDRESSES_MAX; a = a->ai_next)
-		if (address_text(a, text))
-			len += (size_t)snprintf(l->addresses + len, sizeof l->addresses - len,
-						"%s%s", n++ == 0 ? "" : ",", text);
+	for (const struct addrinfo *a = found; a != NULL && to->nr < ADDRESSES_MAX; a = a->ai_next)
+		if (address_text(a, to->text[to->nr]))
+			to->nr++;
 	freeaddrinfo(found);
 }
 
-static void name_looked_up(struct name *n, const char *addresses)
+/* Where an address is among those of a name; ADDRESSES_MAX: it is not. */
+static unsigned place_of(const struct addresses *all, const char *address)
+{
+	for (unsigned i = 0; i < all->nr; i++)
+		if (strcmp(all->text[i], address) == 0)
+			return i;
+	return ADDRESSES_MAX;
+}
+
+/* What is known of an address stays with it, wherever it comes in the new list. */
+static void name_learn(struct name *n, const struct addresses *found)
+{
+	int64_t bad_until[ADDRESSES_MAX] = { 0 };
+
+	for (unsigned i = 0; i < found->nr; i++) {
+		unsigned was = place_of(&n->known, found->text[i]);
+		bad_until[i] = was < ADDRESSES_MAX ? n->bad_until[was] : 0;
+	}
+	n->known = *found;
+	memcpy(n->bad_until, bad_until, sizeof bad_until);
+}
+
+static void name_looked_up(struct name *n, const struct addresses *found)
 {
 	struct list *link;
 
 	n->lookup = NULL;
-	if (addresses[0] != '\0') {
-		mem_free(n->addresses);
-		n->addresses = mem_strdup(addresses);
+	if (found->nr > 0) {
+		name_learn(n, found);
 		timer_start(&n->again, resolve_pace.found_ms);
 	} else {
-		timer_start(&n->again,
-			    n->addresses != NULL ? resolve_pace.kept_ms : resolve_pace.lost_ms);
+		timer_start(&n->again, name_known(n) ? resolve_pace.kept_ms : resolve_pace.lost_ms);
 	}
 	while ((link = list_take(&n->waiting)) != NULL) {
 		struct name_wait *w = container_of(link, struct name_wait, link);
@@ -95,10 +115,11 @@ static void name_looked_up(struct name *n, const char *addresses)
 
 static void on_looked_up(uv_work_t *work, int status)
 {
+	static const struct addresses none;
 	struct lookup *l = container_of(work, struct lookup, work);
 
 	if (l->name != NULL)
-		name_looked_up(l->name, status == 0 ? l->addresses : "");
+		name_looked_up(l->name, status == 0 ? &l->found : &none);
 	mem_free(l);
 }
 
@@ -141,7 +162,6 @@ static void name_destroy(struct name *n)
 		n->lookup->name = NULL;
 		uv_cancel((uv_req_t *)&n->lookup->work);
 	}
-	mem_free(n->addresses);
 	mem_free(n);
 }
 
@@ -176,9 +196,42 @@ struct name *resolver_name(struct resolver *r, struct str host)
 	return name_create(r, host);
 }
 
-const char *name_addresses(const struct name *n)
+bool name_known(const struct name *n)
 {
-	return n->addresses;
+	return n->known.nr > 0;
+}
+
+enum rank { WORKED, UNTRIED, FAILED, RANK_NR };
+
+static enum rank rank_of(const struct name *n, unsigned i)
+{
+	if (strcmp(n->known.text[i], n->worked) == 0)
+		return WORKED;
+	return n->bad_until[i] > clock_boot_ms() ? FAILED : UNTRIED;
+}
+
+struct addresses name_addresses(const struct name *n)
+{
+	struct addresses to = { .nr = 0 };
+
+	for (enum rank rank = WORKED; rank < RANK_NR; rank++)
+		for (unsigned i = 0; i < n->known.nr; i++)
+			if (rank_of(n, i) == rank)
+				memcpy(to.text[to.nr++], n->known.text[i], ADDRESS_SIZE);
+	return to;
+}
+
+void name_report(struct name *n, const char *address, bool worked)
+{
+	unsigned i = place_of(&n->known, address);
+
+	if (i == ADDRESSES_MAX)
+		return;
+	n->bad_until[i] = worked ? 0 : clock_boot_ms() + ADDRESS_BAD_MS;
+	if (worked)
+		memcpy(n->worked, n->known.text[i], ADDRESS_SIZE);
+	else if (strcmp(n->worked, address) == 0)
+		n->worked[0] = '\0';
 }
 
 void name_wait(struct name *n, struct name_wait *w, void (*ready)(struct name_wait *))

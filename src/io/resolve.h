@@ -25,9 +25,27 @@ void resolver_destroy(struct resolver *r);
 /* Finds the name or begins to resolve it.  Lives as long as the resolver. */
 struct name *resolver_name(struct resolver *r, struct str host);
 
-/* "1.2.3.4,2001:db8::1", in the order to try; NULL if none was ever found. */
-enum { ADDRESSES_MAX = 8, ADDRESSES_SIZE = ADDRESSES_MAX * INET6_ADDRSTRLEN };
-const char *name_addresses(const struct name *n);
+enum {
+	ADDRESSES_MAX = 8,
+	ADDRESS_SIZE = INET6_ADDRSTRLEN,
+	ADDRESS_BAD_MS = 60 * 1000, /* so long after a failure an address is tried last */
+};
+
+/* Of one name, as text: "1.2.3.4", "2001:db8::1". */
+struct addresses {
+	unsigned nr;
+	char text[ADDRESSES_MAX][ADDRESS_SIZE];
+};
+
+/*
+ * In the order to try: the one that worked last, then the others as the system gave
+ * them, then those that failed within the last minute.  Empty if none was ever found.
+ */
+struct addresses name_addresses(const struct name *n);
+bool name_known(const struct name *n);
+
+/* How a connection to one of them came out. */
+void name_report(struct name *n, const char *address, bool worked);
 
 /*
  * ready() is called once, later, when a lookup has ended, whether or not it found

@@ -555,7 +555,7 @@ static void too_many_or_too_much_at_once_sends_nothing(void **state)
 		start(&all[i], false, "ftp://", "");
 	start(&one, false, good.base, "/echo/x");
 	loop_run(loop);
-	assert_int_equal(one.call.err, ERR_CONNECT);
+	assert_int_equal(one.call.err, ERR_FULL);
 	finish(&one);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
 		finish(&all[i]);

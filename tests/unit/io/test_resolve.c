@@ -22,6 +22,22 @@ static struct resolver *resolver;
 static _Atomic(const char *) dns_answer; /* NULL: it fails */
 static atomic_int dns_asked, dns_delay_ms;
 
+/* "1.2.3.4 5.6.7.8": glibc frees a chain however it was made. */
+static int getaddrinfo_each(const char *list, const char *service, const struct addrinfo *hints,
+			    struct addrinfo **ret_found)
+{
+	char text[256], *next = text, *one;
+
+	snprintf(text, sizeof text, "%s", list);
+	while ((one = strsep(&next, " ")) != NULL) {
+		int r = getaddrinfo(one, service, hints, ret_found);
+		if (r != 0)
+			return r;
+		ret_found = &(*ret_found)->ai_next;
+	}
+	return 0;
+}
+
 static int fake_getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
 			    struct addrinfo **ret_found)
 {
@@ -33,7 +49,16 @@ static int fake_getaddrinfo(const char *host, const char *service, const struct 
 	ensure(strcmp(host, "wechat.test") == 0);
 	for (int waited = 0; waited < dns_delay_ms; waited++)
 		usleep(1000);
-	return answer == NULL ? EAI_AGAIN : getaddrinfo(answer, service, &numeric, ret_found);
+	return answer == NULL ? EAI_AGAIN : getaddrinfo_each(answer, service, &numeric, ret_found);
+}
+
+/* The first of a name's addresses, "" for none. */
+static const char *first_of(const struct name *n)
+{
+	static struct addresses to;
+
+	to = name_addresses(n);
+	return to.nr == 0 ? "" : to.text[0];
 }
 
 static void on_rested(struct timer *t)
@@ -87,13 +112,13 @@ static void a_name_is_looked_up_at_once_and_again(void **state)
 
 	(void)state;
 	struct name *n = resolver_name(resolver, STR("wechat.test"));
-	assert_null(name_addresses(n));
+	assert_false(name_known(n));
 	name_wait(n, &w, on_ready);
 	loop_run(loop);
-	assert_string_equal(name_addresses(n), "127.0.0.1");
+	assert_string_equal(first_of(n), "127.0.0.1");
 	assert_int_equal(dns_asked, 1);
 	dns_answer = "::1";
-	await(strcmp(name_addresses(n), "::1") == 0);
+	await(strcmp(first_of(n), "::1") == 0);
 	assert_true(dns_asked >= 2);
 	assert_ptr_equal(resolver_name(resolver, STR("WeChat.Test")), n);
 }
@@ -108,7 +133,7 @@ static void the_last_good_addresses_outlive_the_name_service(void **state)
 	loop_run(loop);
 	dns_answer = NULL;
 	await(dns_asked >= 3);
-	assert_string_equal(name_addresses(n), "127.0.0.1");
+	assert_string_equal(first_of(n), "127.0.0.1");
 }
 
 static void who_waits_hears_of_a_failure_too(void **state)
@@ -120,10 +145,10 @@ static void who_waits_hears_of_a_failure_too(void **state)
 	struct name *n = resolver_name(resolver, STR("wechat.test"));
 	name_wait(n, &w, on_ready);
 	loop_run(loop);
-	assert_null(name_addresses(n));
+	assert_false(name_known(n));
 	dns_answer = "127.0.0.1";
-	await(name_addresses(n) != NULL);
-	assert_string_equal(name_addresses(n), "127.0.0.1");
+	await(name_known(n));
+	assert_string_equal(first_of(n), "127.0.0.1");
 }
 
 static void a_real_address_comes_from_the_system(void **state)
@@ -137,9 +162,7 @@ static void a_real_address_comes_from_the_system(void **state)
 	struct name *n = resolver_name(resolver, STR("localhost"));
 	name_wait(n, &w, on_ready);
 	loop_run(loop);
-	assert_non_null(name_addresses(n));
-	assert_true(strstr(name_addresses(n), "127.0.0.1") != NULL ||
-		    strstr(name_addresses(n), "::1") != NULL);
+	assert_true(strcmp(first_of(n), "127.0.0.1") == 0 || strcmp(first_of(n), "::1") == 0);
 	resolver_destroy(resolver);
 	resolver = resolver_create(loop);
 	resolve_getaddrinfo = fake;
