@@ -26,7 +26,7 @@ enum {
 	BODY_MAX = 64 * 1024,
 	ARENA_MAX = 4 * 1024 * 1024,
 	CONNECTIONS_MAX = 20000,
-	IDLE_S = 75,
+	IDLE_S = 20, /* as WeChat is reported to */
 	EVENTS = 64,
 	BLOCK_SIZE = 16 * 1024,
 };

@@ -115,6 +115,9 @@ static void fail_http(struct wx_call *c, enum err err)
 	case ERR_CONNECT:
 		fail(c, err, CLASS_RETRY, "wechat_unreachable");
 		break;
+	case ERR_FULL:
+		fail(c, err, CLASS_RETRY, "calls_full");
+		break;
 	case ERR_TIMEOUT:
 		fail(c, err, CLASS_RETRY, "wechat_timeout");
 		break;
@@ -159,6 +162,8 @@ static void post(struct wx_call *c)
 		.url = secret_of(c->url),
 		.post = true,
 		.body = secret_of(c->text),
+		/* An open call's answer is bound later, by what the query compares. */
+		.unbound = c->repeatable,
 	};
 	++*in_flight_of(c);
 	http_start(c->wx->http, &c->http, on_http);
@@ -195,14 +200,19 @@ static unsigned miss_answer(struct wx_call *c)
 	return ENDED;
 }
 
+static bool may_have_been_sent(enum err err)
+{
+	return err != ERR_CONNECT && err != ERR_FULL && err != ERR_TLS;
+}
+
 static unsigned take_answer(struct wx_call *c)
 {
 	unsigned next = ENDED;
 
 	--*in_flight_of(c);
 	c->ms += c->http.ms;
-	c->sent = c->sent || (c->http.err != ERR_CONNECT && c->http.err != ERR_TLS);
-	wx_breaker_report(c->wx, c->http.err == OK && c->http.status < 500);
+	c->sent = c->sent || may_have_been_sent(c->http.err);
+	wx_breaker_report(c->wx, &c->http);
 	if (c->http.err != OK)
 		next = miss_answer(c);
 	else if (c->http.status == 200)

@@ -52,7 +52,7 @@ static void on_http(struct http_call *c)
 
 	arena_init(&answer, WX_ANSWER_ARENA);
 	op->ms = c->ms;
-	wx_breaker_report(op->wx, c->err == OK && c->status < 500);
+	wx_breaker_report(op->wx, c);
 	if (c->err != OK)
 		fail(op, c->err, CLASS_RETRY, "wechat_no_answer");
 	else if (c->status != 200 || !wx_read_answer(&answer, c->answer, &root, &errcode, rid))
@@ -78,7 +78,7 @@ static void on_start(struct task *task)
 		op->done(op);
 		return;
 	}
-	op->http = (struct http_call){ .url = secret_of(op->url) };
+	op->http = (struct http_call){ .url = secret_of(op->url), .unbound = true };
 	http_start(op->wx->http, &op->http, on_http);
 }
 

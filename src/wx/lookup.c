@@ -171,6 +171,7 @@ static void on_start(struct task *task)
 		.post = true,
 		.body = secret_of(body),
 		.headers = op->headers,
+		.unbound = true,
 	};
 	http_start(op->wx->lookup, &op->http, on_http);
 }

@@ -223,6 +223,7 @@ static void call_start(struct token *t)
 		.url = secret_of(str_of(url)),
 		.post = true,
 		.body = secret_of(body),
+		.unbound = true,
 	};
 	t->answered = false;
 	timer_start(&t->timer, RENEW_MS);
@@ -328,7 +329,7 @@ static void take_answer(struct token *t)
 
 	t->same = false;
 	arena_init(&arena, 4 * HTTP_ANSWER_MAX);
-	wx_breaker_report(t->wx, t->http.err == OK && t->http.status < 500);
+	wx_breaker_report(t->wx, &t->http);
 	if (t->http.err != OK)
 		refuse(t, 0, "no_answer", err_text(t->http.err), STR_NONE);
 	else if (t->http.status != 200 ||

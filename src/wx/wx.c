@@ -6,6 +6,10 @@
 #include "wx/codes.h"
 #include "wx_local.h"
 
+#include <sys/resource.h>
+
+enum { SAY_FULL_MS = 60 * 1000 };
+
 struct wx *wx_create(struct loop *l, struct http *h, struct store *s, struct crypt *c,
 		     const struct conf *conf)
 {
@@ -80,18 +84,37 @@ bool wx_breaker_allows(struct wx *wx)
 	return true;
 }
 
-void wx_breaker_report(struct wx *wx, bool answered)
+static void say_full(struct breaker *b)
+{
+	struct rlimit files = { 0, 0 };
+
+	if (clock_boot_ms() < b->say_full)
+		return;
+	b->say_full = clock_boot_ms() + SAY_FULL_MS;
+	getrlimit(RLIMIT_NOFILE, &files);
+	log_text(LOG_ERROR, "calls_full",
+		 "no room for a call to WeChat: this worker may have %llu open files (ulimit -n, "
+		 "LimitNOFILE) and 4096 calls: raise the limit, or start more workers",
+		 (unsigned long long)files.rlim_cur);
+}
+
+void wx_breaker_report(struct wx *wx, const struct http_call *call)
 {
 	struct breaker *b = &wx->breaker;
 	int most = wx->conf->breaker.failures;
 
-	if (answered) {
-		if (b->open_until != 0)
-			log_text(LOG_INFO, "breaker_closed", "WeChat answers again");
-		*b = (struct breaker){ 0 };
+	b->trying = false;
+	if (call->err == ERR_FULL) {
+		say_full(b);
 		return;
 	}
-	b->trying = false;
+	if (call->err == OK && call->status < 500) {
+		if (b->open_until != 0)
+			log_text(LOG_INFO, "breaker_closed", "WeChat answers again");
+		b->failures = 0;
+		b->open_until = 0;
+		return;
+	}
 	b->failures++;
 	if (most == 0 || b->failures < most)
 		return;

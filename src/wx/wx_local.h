@@ -15,6 +15,7 @@ struct breaker {
 	int failures;
 	int64_t open_until; /* boot clock; 0 = closed */
 	bool trying;
+	int64_t say_full; /* boot clock: when it may be said again that we have no room */
 };
 
 /* Lines that the audit file did not take; said when it begins and ends, and once a minute. */
@@ -42,7 +43,10 @@ struct wx {
 /* False: do not call now. */
 bool wx_breaker_allows(struct wx *wx);
 
-/* Tell it how a call went: did WeChat answer at all? */
-void wx_breaker_report(struct wx *wx, bool answered);
+/*
+ * Tell it how a call of WeChat went.  One that we had no room for (ERR_FULL) says nothing
+ * of WeChat; why there is none goes into the log, once a minute.
+ */
+void wx_breaker_report(struct wx *wx, const struct http_call *call);
 
 #endif

@@ -319,6 +319,8 @@ void http_start(struct http *h, struct http_call *c, void (*done)(struct http_ca
 	snprintf(fake_net.last_body, sizeof fake_net.last_body, "%.*s", (int)c->body.len_,
 		 c->body.len_ == 0 ? "" : c->body.bytes_);
 	enum path path = path_of(fake_net.last_url);
+	/* only what an open call answers is bound to its request, later */
+	ensure(c->unbound == (path != OPEN_1 && path != OPEN_2));
 	fake_net.calls[path]++;
 	fake_net.forced += strstr(fake_net.last_body, "\"force_refresh\":true") != NULL;
 	if (++fake_net.in_flight > fake_net.most_in_flight)

@@ -233,7 +233,7 @@ static void what_was_not_sent_says_so(void **state)
 	} rows[] = {
 		{ OK, true },          { ERR_CONNECT, false }, { ERR_TLS, false },
 		{ ERR_TIMEOUT, true }, { ERR_LOST, true },     { ERR_TOO_LARGE, true },
-		{ ERR_SYNTAX, true },
+		{ ERR_SYNTAX, true },  { ERR_FULL, false },
 	};
 	struct try t;
 

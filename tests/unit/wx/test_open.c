@@ -171,6 +171,7 @@ static void every_failure_frees_the_place_and_is_not_tried_again(void **state)
 		const char *word;
 	} rows[] = {
 		{ ERR_CONNECT, 0, "", ERR_CONNECT, CLASS_RETRY, "wechat_unreachable" },
+		{ ERR_FULL, 0, "", ERR_FULL, CLASS_RETRY, "calls_full" },
 		{ ERR_TIMEOUT, 0, "", ERR_TIMEOUT, CLASS_RETRY, "wechat_timeout" },
 		{ ERR_LOST, 0, "", ERR_LOST, CLASS_UPSTREAM, "answer_lost" },
 		{ ERR_TLS, 0, "", ERR_TLS, CLASS_CONFIG, "wechat_tls" },

@@ -182,6 +182,29 @@ static void the_url_with_the_secret_is_wiped(void **state)
 
 /* --- the breaker -------------------------------------------------------------------- */
 
+static const struct http_call answered = { .err = OK, .status = 200 };
+static const struct http_call lost = { .err = ERR_LOST };
+static const struct http_call no_room = { .err = ERR_FULL };
+
+/* Too few descriptors are ours: WeChat has not been silent, and whoever tried may try again. */
+static void a_call_that_found_no_room_says_nothing_of_wechat(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		assert_true(wx_breaker_allows(wx));
+		wx_breaker_report(wx, &no_room);
+	}
+	for (int i = 0; i < 20; i++)
+		wx_breaker_report(wx, &lost);
+	clock_skew_ms += 11 * 1000;
+	assert_true(wx_breaker_allows(wx));
+	wx_breaker_report(wx, &no_room);
+	assert_true(wx_breaker_allows(wx)); /* the next one may try */
+	assert_false(wx_breaker_allows(wx));
+	wx_breaker_report(wx, &answered);
+	assert_true(wx_breaker_allows(wx) && wx_breaker_allows(wx));
+}
+
 static void the_breaker_opens_tries_one_and_closes(void **state)
 {
 	struct try t;
@@ -189,7 +212,7 @@ static void the_breaker_opens_tries_one_and_closes(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
 		assert_true(wx_breaker_allows(wx));
-		wx_breaker_report(wx, false);
+		wx_breaker_report(wx, &lost);
 	}
 	assert_false(wx_breaker_allows(wx));
 	assert_int_equal(log_in(&t, STR("code")), ERR_BUSY);
@@ -200,7 +223,7 @@ static void the_breaker_opens_tries_one_and_closes(void **state)
 	clock_skew_ms += 200;
 	assert_true(wx_breaker_allows(wx));  /* one may try */
 	assert_false(wx_breaker_allows(wx)); /* and only one */
-	wx_breaker_report(wx, false);
+	wx_breaker_report(wx, &lost);
 	assert_false(wx_breaker_allows(wx)); /* it is left alone again */
 	clock_skew_ms += 10100;
 	assert_int_equal(log_in(&t, STR("code")), OK);
@@ -211,7 +234,7 @@ static void an_answer_between_starts_the_count_again(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 100; i++) {
-		wx_breaker_report(wx, i % 20 == 19);
+		wx_breaker_report(wx, i % 20 == 19 ? &answered : &lost);
 		assert_true(wx_breaker_allows(wx));
 	}
 }
@@ -221,7 +244,7 @@ static void zero_failures_turn_it_off(void **state)
 	(void)state;
 	fake_conf.breaker.failures = 0;
 	for (unsigned i = 0; i < 1000; i++) {
-		wx_breaker_report(wx, false);
+		wx_breaker_report(wx, &lost);
 		assert_true(wx_breaker_allows(wx));
 	}
 }
@@ -290,7 +313,7 @@ static void ready_means_store_token_and_wechat(void **state)
 	assert_string_equal(r.store, "busy");
 	fake_store.meddle = NULL;
 	for (unsigned i = 0; i < 20; i++)
-		wx_breaker_report(wx, false);
+		wx_breaker_report(wx, &lost);
 	assert_false(ready(&r));
 	assert_string_equal(r.wechat, "breaker_open");
 	assert_string_equal(r.token[0], "ok");
@@ -374,6 +397,7 @@ int main(void)
 		BOTH(only_a_whole_answer_is_a_login),
 		BOTH(an_openid_has_an_end),
 		BOTH(the_url_with_the_secret_is_wiped),
+		BOTH(a_call_that_found_no_room_says_nothing_of_wechat),
 		BOTH(the_breaker_opens_tries_one_and_closes),
 		BOTH(an_answer_between_starts_the_count_again),
 		BOTH(zero_failures_turn_it_off),
