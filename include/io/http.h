@@ -13,8 +13,9 @@
  * HTTP/1.1 does not say which request an answer belongs to but by its place on the
  * connection.  One answer too many, from whatever stands between us and the server,
  * shifts all that come after it.  So an answer in which nothing binds it to its
- * request (`unbound`) is read only as the first one of its connection; what comes when
- * nothing was asked ends the connection, and is counted and logged.
+ * request (`unbound`) is read only as the first one of its connection, and the last, so
+ * that what the server sends after it costs the next call nothing.  What comes when
+ * nothing was asked ends a connection, and is counted and logged.
  */
 #ifndef IO_HTTP_H
 #define IO_HTTP_H
@@ -52,7 +53,9 @@ struct http_call {
 	bool          post;
 	struct secret body;          /* POST only; sent as JSON with its Content-Length */
 	const char *const *headers;  /* more header lines, NULL-terminated; or NULL */
-	bool          unbound;       /* on a connection that has carried nothing before */
+	bool          unbound;       /* on a connection that carries nothing else */
+	const char   *sign;          /* NULL, or static: an answer without this text may be another's,
+	                              * and its connection is not used again */
 
 	/* out, valid in done() and until http_call_finish() */
 	enum err   err;     /* OK: a whole answer of at most 64 KiB is there */

@@ -60,6 +60,7 @@ struct http_transfer {
 	char pin_text[HOST_MAX + sizeof ":65535:" + ADDRESS_SIZE];
 	struct tls_check tls;
 	bool unbound, unclean; /* unclean: something unread was there, the connection dropped */
+	const char *sign;
 
 	struct http_answer answer;
 	enum err err; /* ENDED */
@@ -90,6 +91,7 @@ static const struct {
 
 static struct curl_slist no_expect = { (char[]){ "Expect:" }, NULL };
 static struct curl_slist json_body = { (char[]){ "Content-Type: application/json" }, &no_expect };
+static const char *const last_one[] = { "Connection: close", NULL };
 
 static void transfer_launch(struct http_transfer *t);
 
@@ -167,13 +169,28 @@ static int on_before_request(void *arg, char *ip, char *local_ip, int port, int 
 		lanes_out_of_turn(t->http->lanes);
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (t->unbound && !t->job.opened) /* libcurl was told to make one */
-		return CURL_PREREQFUNC_ABORT;
+	if (t->unbound)
+		ensure(t->job.opened); /* libcurl was told to make one */
 	if (t->job.opened && t->name != NULL)
 		name_report(t->name, t->addresses.text[t->at], true);
 	t->job.sealed = true;
 	curl_easy_setopt(t->job.easy, CURLOPT_FRESH_CONNECT, 1L);
 	return CURL_PREREQFUNC_OK;
+}
+
+/*
+ * Takes a part of the body.  The connection is to be closed at the end until the sign of an
+ * answer to this question is there.
+ */
+static size_t on_body(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct http_transfer *t = arg;
+	size_t taken = answer_body(bytes, one, n, &t->answer);
+
+	if (t->sign != NULL && t->answer.len > 0 &&
+	    memmem(t->answer.bytes, t->answer.len, t->sign, strlen(t->sign)) != NULL)
+		curl_easy_setopt(t->job.easy, CURLOPT_FORBID_REUSE, 0L);
+	return taken;
 }
 
 static enum err transfer_err(const struct http_transfer *t, CURLcode result)
@@ -186,8 +203,7 @@ static enum err transfer_err(const struct http_transfer *t, CURLcode result)
 	if (sent == 0 && t->job.no_room)
 		return ERR_FULL;
 	if (sent == 0)
-		return t->tls.refused || result == CURLE_PEER_FAILED_VERIFICATION ? ERR_TLS
-										  : ERR_CONNECT;
+		return t->tls.refused ? ERR_TLS : ERR_CONNECT;
 	if (t->answer.err != OK)
 		return t->answer.err;
 	switch (result) {
@@ -270,6 +286,8 @@ static void on_ended(struct lane_job *job, CURLcode result)
 		transfer_launch(t);
 		return;
 	}
+	if (result == CURLE_PEER_FAILED_VERIFICATION)
+		t->tls.refused = true; /* and that is said, whatever the other addresses do */
 	if (result != CURLE_OK && next_address(t)) {
 		transfer_launch(t);
 		return;
@@ -310,8 +328,9 @@ static void set_up_easy(struct http_transfer *t)
 	curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, tls_setup);
 	curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &t->tls);
 	curl_easy_setopt(easy, CURLOPT_SHARE, t->http->sessions);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &t->answer);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, t->unbound || t->sign != NULL ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, answer_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &t->answer);
 	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_before_request);
@@ -329,6 +348,8 @@ static enum err set_up_request(struct http_transfer *t, const struct http_call *
 		return ERR_CONNECT;
 	struct str body = arena_str(&t->request, (struct str){ c->body.bytes_, c->body.len_ });
 	headers = copy_headers(&t->request, c->headers, headers);
+	if (c->unbound)
+		headers = copy_headers(&t->request, last_one, headers);
 	t->to.host = arena_str(&t->request, t->to.host);
 	if (arena_failed(&t->request))
 		return ERR_CONNECT;
@@ -418,6 +439,7 @@ void http_start(struct http *h, struct http_call *c, void (*done)(struct http_ca
 	t->call = c;
 	t->job.ended = on_ended;
 	t->unbound = c->unbound;
+	t->sign = c->sign;
 	t->tls.trusted = h->trusted;
 	t->began_ms = clock_boot_ms();
 	list_init(&t->wait.link);

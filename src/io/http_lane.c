@@ -49,6 +49,7 @@ struct lane {
 struct wire {
 	struct watch watch;
 	struct lane *lane;
+	const struct lane_job *maker; /* only to be compared: it may be gone */
 	int fd;
 	bool idle;
 };
@@ -72,13 +73,13 @@ static void wire_forget(struct lanes *all, struct wire *w)
 
 /*
  * A connection that was never ready is closed by libcurl, which does not always say so:
- * its descriptor may be given to somebody else in the next moment.
+ * its descriptor may be given to another one in the next moment.
  */
 static void forget_unready(struct lane *ln, const struct lane_job *job)
 {
 	struct wire *w = job->opened && !job->sealed ? wire_at(ln->all, job->fd) : NULL;
 
-	if (w != NULL && w->lane == ln)
+	if (w != NULL && w->maker == job)
 		wire_forget(ln->all, w);
 }
 
@@ -248,11 +249,13 @@ static void wires_reserve(struct lanes *all, size_t nr)
 	memset(all->wires + had, 0, (all->wires_nr - had) * sizeof(struct wire *));
 }
 
-static enum err wire_create(struct lane *ln, int fd)
+static enum err wire_create(struct lane_job *job, int fd)
 {
 	struct wire *w = mem_calloc(1, sizeof *w);
+	struct lane *ln = job->lane;
 
 	w->lane = ln;
+	w->maker = job;
 	w->fd = fd;
 	if (watch_init(ln->all->loop, &w->watch, fd, on_wire) != OK) {
 		mem_free(w);
@@ -282,7 +285,7 @@ static curl_socket_t open_wire(void *arg, curlsocktype purpose, struct curl_sock
 	struct wire *old = wire_at(ln->all, fd);
 	if (old != NULL)
 		wire_forget(ln->all, old); /* of a connection closed behind us */
-	if (wire_create(ln, fd) != OK) {
+	if (wire_create(job, fd) != OK) {
 		job->no_room = true;
 		close(fd);
 		return CURL_SOCKET_BAD;

@@ -164,6 +164,7 @@ static void post(struct wx_call *c)
 		.body = secret_of(c->text),
 		/* An open call's answer is bound later, by what the query compares. */
 		.unbound = c->repeatable,
+		.sign = c->sign,
 	};
 	++*in_flight_of(c);
 	http_start(c->wx->http, &c->http, on_http);

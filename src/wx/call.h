@@ -26,6 +26,7 @@ struct wx_call {
 	const struct conf_app *app;
 	const char *path;
 	bool repeatable;      /* a query */
+	const char *sign;     /* an open call: the name of what its answer gives */
 	struct json_out body; /* built by the caller between begin and start */
 
 	/* out */

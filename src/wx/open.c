@@ -121,6 +121,7 @@ static enum progress drop_session(struct open_flow *f)
 static void call_start(struct open_flow *f)
 {
 	wx_call_begin(f->wx, &f->call, f->arena, f->app, f->protocol->open_path);
+	f->call.sign = f->protocol->key_field;
 	f->protocol->put_open(f->wx->crypt, &f->op->s, &f->op->id, &f->call.body);
 	wx_call_start(&f->call, on_call);
 }

@@ -209,6 +209,64 @@ static void connections_are_reused(void **state)
 	assert_int_equal(good.seen->connections - before, 1);
 }
 
+static enum err result_of_unbound(const char *path)
+{
+	struct probe p;
+
+	snprintf(p.url, sizeof p.url, "%s%s", good.base, path);
+	p.call = (struct http_call){ .url = { p.url, strlen(p.url) }, .unbound = true };
+	p.calls_back = 0;
+	under_way++;
+	http_start(http, &p.call, on_done);
+	loop_run(loop);
+	enum err err = p.call.err;
+	finish(&p);
+	return err;
+}
+
+static void an_unbound_answer_has_its_connection_to_itself(void **state)
+{
+	unsigned before = good.seen->connections;
+
+	(void)state;
+	assert_int_equal(result_of(true, "/echo/kept"), OK);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(result_of_unbound(i % 2 == 0 ? "/echo/x" : "/unasked"), OK);
+		assert_non_null(strstr(good.seen->last, "\r\nConnection: close\r\n"));
+		assert_int_equal(result_of(true, "/echo/kept"), OK);
+		assert_null(strstr(good.seen->last, "Connection:"));
+	}
+	assert_int_equal(good.seen->connections - before, 11);
+}
+
+/* "/echo/TEXT" answers its TEXT; what another question wanted is no answer to this one. */
+static void an_answer_without_its_sign_ends_the_connection(void **state)
+{
+	static const struct {
+		const char *path;
+		unsigned connections; /* of this call and the next one */
+	} rows[] = { { "/echo/verify_id", 0 }, { "/echo/other", 1 }, { "/echo/", 1 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct probe p;
+
+		assert_int_equal(result_of(true, "/echo/warm"), OK);
+		unsigned before = good.seen->connections;
+		snprintf(p.url, sizeof p.url, "%s%s", good.base, rows[i].path);
+		p.call = (struct http_call){ .url = { p.url, strlen(p.url) },
+					     .sign = "verify_id" };
+		p.calls_back = 0;
+		under_way++;
+		http_start(http, &p.call, on_done);
+		loop_run(loop);
+		assert_int_equal(p.call.err, OK);
+		finish(&p);
+		assert_int_equal(result_of(true, "/echo/next"), OK);
+		assert_int_equal(good.seen->connections - before, rows[i].connections);
+	}
+}
+
 /* What the answers of a server with bad manners become. */
 struct manners {
 	const char *path;
@@ -796,6 +854,8 @@ int main(void)
 		TEST(a_post_is_sent_as_json_with_its_length),
 		TEST(a_get_has_no_body_and_more_headers_are_sent),
 		TEST(connections_are_reused),
+		TEST(an_unbound_answer_has_its_connection_to_itself),
+		TEST(an_answer_without_its_sign_ends_the_connection),
 		TEST(new_connections_resume_the_tls_session),
 		TEST(bad_manners_are_told_apart_and_never_reach_the_next_call),
 		TEST(a_connection_closed_while_idle_is_not_used),
