@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -118,6 +119,14 @@ static void count_open(uv_handle_t *handle, void *arg)
 	(*n)++;
 }
 
+/* libuv's own end would wait for its threads: as long as the lookup hangs, some seconds. */
+static void leave_now(int status, void *unused)
+{
+	(void)unused;
+	fflush(NULL);
+	_exit(status);
+}
+
 /*
  * A name lookup that hangs in the system's resolver cannot be ended.  It gets 100 ms
  * and then keeps the loop's memory: this happens only when the process is to end.
@@ -148,10 +157,13 @@ void loop_destroy(struct loop *l)
 		open = 0;
 		uv_walk(&l->uv, count_open, &open);
 	} while (open > 0);
-	if (close_loop(&l->uv))
+	if (close_loop(&l->uv)) {
 		mem_free(l);
-	else
-		stuck = l;
+		return;
+	}
+	if (stuck == NULL)
+		on_exit(leave_now, NULL);
+	stuck = l;
 }
 
 void loop_run(struct loop *l)

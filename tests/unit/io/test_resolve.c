@@ -12,6 +12,9 @@
 #include "resolve.h"
 #include "tls_server.h"
 
+#include <limits.h>
+#include <sys/wait.h>
+
 static const char ca_path[] = "test_resolve_ca.pem";
 static struct identity root, leaf;
 static SSL_CTX *tls;
@@ -149,6 +152,30 @@ static void who_waits_hears_of_a_failure_too(void **state)
 	dns_answer = "127.0.0.1";
 	await(name_known(n));
 	assert_string_equal(first_of(n), "127.0.0.1");
+}
+
+/* It hangs for ever here; at the system's resolver for some ten seconds. */
+static void a_lookup_that_hangs_does_not_hold_up_the_end_of_a_process(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t pid = fork();
+	if (pid == 0) {
+		alarm(60); /* how it would end without that */
+		dns_delay_ms = INT_MAX;
+		struct loop *own = loop_create();
+		struct resolver *r = resolver_create(own);
+		resolver_name(r, STR("wechat.test"));
+		while (dns_asked == 0)
+			usleep(1000);
+		resolver_destroy(r);
+		loop_destroy(own);
+		exit(7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
 static void a_real_address_comes_from_the_system(void **state)
@@ -325,6 +352,7 @@ int main(void)
 		TEST(a_name_is_looked_up_at_once_and_again),
 		TEST(the_last_good_addresses_outlive_the_name_service),
 		TEST(who_waits_hears_of_a_failure_too),
+		TEST(a_lookup_that_hangs_does_not_hold_up_the_end_of_a_process),
 		TEST(a_real_address_comes_from_the_system),
 		TEST(calls_wait_for_the_first_answer),
 		TEST(calls_do_not_wait_for_ever),
