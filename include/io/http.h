@@ -24,7 +24,10 @@
 #include "base/str.h"
 #include "io/loop.h"
 
-enum { HTTP_ANSWER_MAX = 64 * 1024 };
+enum {
+	HTTP_ANSWER_MAX = 64 * 1024,
+	HTTP_ADDRESSES_SIZE = 8 * 46, /* "1.2.3.4,2001:db8::1": at most eight, and the NUL */
+};
 
 struct http;
 
@@ -32,6 +35,17 @@ struct http_conf {
 	const char *ca_file;     /* PEM; NULL: the system's bundle */
 	int         connect_ms;  /* for connecting, TLS included */
 	int         total_ms;    /* for the whole call */
+
+	/*
+	 * Where addresses outlive this process; NULL functions: nowhere.  keep() is called
+	 * whenever the name service has given a host's, recall() when a host is first
+	 * named, for those to begin with; false: there are none.
+	 */
+	struct http_memory {
+		void (*keep)(void *arg, const char *host, const char *addresses);
+		bool (*recall)(void *arg, const char *host, char dst[HTTP_ADDRESSES_SIZE]);
+		void *arg;
+	} memory;
 };
 
 /* ERR_NOT_FOUND: no CA certificate could be read from ca_file. */

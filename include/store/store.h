@@ -30,6 +30,7 @@ enum store_kind {
 	STORE_ONCE,    /* what counts once: a repeated /identify */
 	STORE_NONCE,   /* a signed request that was taken */
 	STORE_BUDGET,  /* how much of one rate somebody has spent */
+	STORE_HOST,    /* the addresses of a host that is called */
 	STORE_KIND_NR
 };
 

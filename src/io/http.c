@@ -124,7 +124,7 @@ enum err http_create(struct loop *l, const struct http_conf *conf, struct http *
 	h->connect_ms = conf->connect_ms;
 	h->total_ms = conf->total_ms;
 	h->trusted = trusted;
-	h->resolver = resolver_create(l);
+	h->resolver = resolver_create(l, &conf->memory);
 	h->lanes = lanes_create(l);
 	list_init(&h->transfers);
 	h->sessions = curl_share_init();

@@ -8,8 +8,11 @@
 
 #include <arpa/inet.h>
 
+_Static_assert(HTTP_ADDRESSES_SIZE >= ADDRESSES_MAX * ADDRESS_SIZE, "all of a host's as one text");
+
 struct resolver {
 	struct loop *loop;
+	struct http_memory memory;
 	struct list names; /* name.link */
 };
 
@@ -95,6 +98,40 @@ static void name_learn(struct name *n, const struct addresses *found)
 	memcpy(n->bad_until, bad_until, sizeof bad_until);
 }
 
+static void name_keep(const struct name *n)
+{
+	const struct http_memory *memory = &n->resolver->memory;
+	char text[HTTP_ADDRESSES_SIZE];
+	size_t len = 0;
+
+	if (memory->keep == NULL)
+		return;
+	for (unsigned i = 0; i < n->known.nr; i++)
+		len += (size_t)snprintf(text + len, sizeof text - len, "%s%s", i == 0 ? "" : ",",
+					n->known.text[i]);
+	memory->keep(memory->arg, n->host, text);
+}
+
+static bool is_address(const char *text)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* Those of an earlier worker, to begin with. */
+static void name_recall(struct name *n)
+{
+	const struct http_memory *memory = &n->resolver->memory;
+	char text[HTTP_ADDRESSES_SIZE], *next = text, *one;
+
+	if (memory->recall == NULL || !memory->recall(memory->arg, n->host, text))
+		return;
+	while ((one = strsep(&next, ",")) != NULL && n->known.nr < ADDRESSES_MAX)
+		if (is_address(one))
+			memcpy(n->known.text[n->known.nr++], one, strlen(one) + 1);
+}
+
 static void name_looked_up(struct name *n, const struct addresses *found)
 {
 	struct list *link;
@@ -102,6 +139,7 @@ static void name_looked_up(struct name *n, const struct addresses *found)
 	n->lookup = NULL;
 	if (found->nr > 0) {
 		name_learn(n, found);
+		name_keep(n);
 		timer_start(&n->again, resolve_pace.found_ms);
 	} else {
 		timer_start(&n->again, name_known(n) ? resolve_pace.kept_ms : resolve_pace.lost_ms);
@@ -150,6 +188,7 @@ static struct name *name_create(struct resolver *r, struct str host)
 	list_init(&n->waiting);
 	timer_init(r->loop, &n->again, on_again);
 	list_add(&r->names, &n->link);
+	name_recall(n);
 	name_look(n);
 	return n;
 }
@@ -165,11 +204,12 @@ static void name_destroy(struct name *n)
 	mem_free(n);
 }
 
-struct resolver *resolver_create(struct loop *l)
+struct resolver *resolver_create(struct loop *l, const struct http_memory *memory)
 {
 	struct resolver *r = mem_calloc(1, sizeof *r);
 
 	r->loop = l;
+	r->memory = *memory;
 	list_init(&r->names);
 	return r;
 }

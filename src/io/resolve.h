@@ -9,6 +9,7 @@
 
 #include "base/list.h"
 #include "base/str.h"
+#include "io/http.h"
 #include "io/loop.h"
 
 #include <netdb.h>
@@ -17,7 +18,8 @@
 struct resolver;
 struct name;
 
-struct resolver *resolver_create(struct loop *l);
+/* memory: see http_conf, which it is a copy of. */
+struct resolver *resolver_create(struct loop *l, const struct http_memory *memory);
 
 /* A lookup that still hangs is left to itself. */
 void resolver_destroy(struct resolver *r);

@@ -1,5 +1,6 @@
 /* Puts a worker together, runs it, and takes it apart. */
 #include "worker.h"
+#include "addresses.h"
 #include "app/app.h"
 #include "base/audit.h"
 #include "base/log.h"
@@ -26,7 +27,8 @@ struct worker {
 	struct loop *loop;
 	struct crypt *crypt;
 	struct audit *audit; /* NULL: none is wanted */
-	struct store *store;
+	struct store *store; /* NULL where a configuration is only checked */
+	struct addresses_kept addresses;
 	struct http *http, *lookup;
 	struct wx *wx;
 	struct app *app;
@@ -134,9 +136,17 @@ static const char *or_none(const char *text)
 	return text[0] == '\0' ? NULL : text;
 }
 
+static struct http_memory memory_of(struct worker *w)
+{
+	w->addresses = (struct addresses_kept){ w->store, w->crypt };
+	return w->store == NULL ? (struct http_memory){ .arg = NULL }
+				: addresses_memory(&w->addresses);
+}
+
 static int open_wechat(struct worker *w)
 {
 	const struct http_conf http = {
+		.memory = memory_of(w),
 		.ca_file = or_none(w->conf->wechat.ca_file),
 		.connect_ms = w->conf->wechat.connect_ms,
 		.total_ms = w->conf->wechat.total_ms,
@@ -149,6 +159,7 @@ static int open_wechat(struct worker *w)
 static int open_lookup(struct worker *w)
 {
 	const struct http_conf http = {
+		.memory = memory_of(w),
 		.ca_file = or_none(w->conf->identity.ca_file),
 		.connect_ms = w->conf->identity.total_ms,
 		.total_ms = w->conf->identity.total_ms,

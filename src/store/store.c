@@ -13,6 +13,7 @@
  * ended.  A login is good for longer than a session.  A budget's daily counts outlive the
  * session by a day, and each face check is counted by four rates, two of them daily.
  * Nonces stand apart from claims, so that a business that asks often shuts nobody out.
+ * There are two hosts: WeChat's, and the business's that is asked for identities.
  */
 enum {
 	SESSION_VALUE = 1024,
@@ -23,6 +24,7 @@ enum {
 	ONCE_VALUE = 96,
 	NONCE_VALUE = 8,
 	BUDGET_VALUE = 48,
+	HOST_VALUE = 376,
 };
 
 /* clang-format off */
@@ -36,6 +38,7 @@ const struct store_row store_rows[STORE_KIND_NR] = {
 	[STORE_ONCE]    = { "once",    ONCE_VALUE,    1,           1,     64 },
 	[STORE_NONCE]   = { "nonce",   NONCE_VALUE,   4,           1,     64 },
 	[STORE_BUDGET]  = { "budget",  BUDGET_VALUE,  8,           1,     64 },
+	[STORE_HOST]    = { "host",    HOST_VALUE,    0,           16,    1 },
 };
 /* clang-format on */
 

@@ -121,7 +121,7 @@ int main(int argc, char **argv)
 	snprintf(url, sizeof url, "%s/delay/%d/{\"errcode\":0,\"errmsg\":\"ok\"}", server.base,
 		 delay_ms);
 	b.loop = loop_create();
-	ensure(http_create(b.loop, &(struct http_conf){ "http_bench_ca.pem", 20000, 30000 },
+	ensure(http_create(b.loop, &(struct http_conf){ .ca_file = "http_bench_ca.pem", .connect_ms = 20000, .total_ms = 30000 },
 			   &b.http) == OK);
 	timer_init(b.loop, &b.beat, on_beat);
 	for (unsigned i = 0; i < in_flight; i++)

@@ -90,7 +90,7 @@ static void create(int connect_ms, int total_ms)
 {
 	loop = loop_create();
 	assert_int_equal(
-		http_create(loop, &(struct http_conf){ ca_path, connect_ms, total_ms }, &http), OK);
+		http_create(loop, &(struct http_conf){ .ca_file = ca_path, .connect_ms = connect_ms, .total_ms = total_ms }, &http), OK);
 }
 
 static int tear_down(void **state)

@@ -105,7 +105,9 @@ static void assert_answer(struct probe *p, int status, const char *answer)
 
 static void create(int connect_ms, int total_ms)
 {
-	const struct http_conf conf = { ca_path, connect_ms, total_ms };
+	const struct http_conf conf = { .ca_file = ca_path,
+					 .connect_ms = connect_ms,
+					 .total_ms = total_ms };
 
 	loop = loop_create();
 	assert_int_equal(http_create(loop, &conf, &http), OK);
@@ -838,9 +840,9 @@ static void without_a_ca_there_is_no_client(void **state)
 	struct http *none = NULL;
 
 	(void)state;
-	assert_int_equal(http_create(loop, &(struct http_conf){ "/does/not/exist", 1, 1 }, &none),
+	assert_int_equal(http_create(loop, &(struct http_conf){ .ca_file = "/does/not/exist", .connect_ms = 1, .total_ms = 1 }, &none),
 			 ERR_NOT_FOUND);
-	assert_int_equal(http_create(loop, &(struct http_conf){ "/dev/null", 1, 1 }, &none),
+	assert_int_equal(http_create(loop, &(struct http_conf){ .ca_file = "/dev/null", .connect_ms = 1, .total_ms = 1 }, &none),
 			 ERR_NOT_FOUND);
 	assert_null(none);
 }

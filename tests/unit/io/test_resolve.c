@@ -21,6 +21,8 @@ static SSL_CTX *tls;
 static struct loop *loop;
 static struct resolver *resolver;
 
+static const struct http_memory no_memory;
+
 /* The name service of these tests. */
 static _Atomic(const char *) dns_answer; /* NULL: it fails */
 static atomic_int dns_asked, dns_delay_ms;
@@ -91,7 +93,7 @@ static int set_up(void **state)
 	dns_asked = dns_delay_ms = 0;
 	resolve_pace = (struct resolve_pace){ .found_ms = 20, .kept_ms = 20, .lost_ms = 20 };
 	loop = loop_create();
-	resolver = resolver_create(loop);
+	resolver = resolver_create(loop, &no_memory);
 	return 0;
 }
 
@@ -139,6 +141,52 @@ static void the_last_good_addresses_outlive_the_name_service(void **state)
 	assert_string_equal(first_of(n), "127.0.0.1");
 }
 
+static char kept_host[64], kept[HTTP_ADDRESSES_SIZE];
+
+static void keep(void *arg, const char *host, const char *addresses)
+{
+	(void)arg;
+	snprintf(kept_host, sizeof kept_host, "%s", host);
+	snprintf(kept, sizeof kept, "%s", addresses);
+}
+
+static bool recall(void *arg, const char *host, char dst[HTTP_ADDRESSES_SIZE])
+{
+	(void)arg;
+	memcpy(dst, kept, sizeof kept);
+	return strcmp(host, kept_host) == 0;
+}
+
+/* Another worker's, found by one that starts while the name service is dead. */
+static void addresses_outlive_the_process(void **state)
+{
+	static const struct http_memory memory = { .keep = keep, .recall = recall };
+	struct name_wait w;
+
+	(void)state;
+	struct resolver *r = resolver_create(loop, &memory);
+	dns_answer = "127.0.0.1 ::1";
+	struct name *n = resolver_name(r, STR("wechat.test"));
+	assert_false(name_known(n));
+	name_wait(n, &w, on_ready);
+	loop_run(loop);
+	resolver_destroy(r);
+	assert_string_equal(kept, "127.0.0.1,::1");
+
+	dns_answer = NULL;
+	r = resolver_create(loop, &memory);
+	n = resolver_name(r, STR("wechat.test"));
+	assert_int_equal(name_addresses(n).nr, 2);
+	assert_string_equal(first_of(n), "127.0.0.1");
+	resolver_destroy(r);
+
+	snprintf(kept, sizeof kept, "127.0.0.1,nonsense,,1.2.3");
+	r = resolver_create(loop, &memory);
+	n = resolver_name(r, STR("wechat.test"));
+	assert_int_equal(name_addresses(n).nr, 1);
+	resolver_destroy(r);
+}
+
 static void who_waits_hears_of_a_failure_too(void **state)
 {
 	struct name_wait w;
@@ -165,7 +213,7 @@ static void a_lookup_that_hangs_does_not_hold_up_the_end_of_a_process(void **sta
 		alarm(60); /* how it would end without that */
 		dns_delay_ms = INT_MAX;
 		struct loop *own = loop_create();
-		struct resolver *r = resolver_create(own);
+		struct resolver *r = resolver_create(own, &no_memory);
 		resolver_name(r, STR("wechat.test"));
 		while (dns_asked == 0)
 			usleep(1000);
@@ -191,7 +239,7 @@ static void a_real_address_comes_from_the_system(void **state)
 	loop_run(loop);
 	assert_true(strcmp(first_of(n), "127.0.0.1") == 0 || strcmp(first_of(n), "::1") == 0);
 	resolver_destroy(resolver);
-	resolver = resolver_create(loop);
+	resolver = resolver_create(loop, &no_memory);
 	resolve_getaddrinfo = fake;
 }
 
@@ -225,7 +273,7 @@ static enum err ask(const struct server *s, const char *path)
 
 static void start_http(int connect_ms)
 {
-	const struct http_conf conf = { ca_path, connect_ms, 2000 };
+	const struct http_conf conf = { ca_path, connect_ms, 2000, no_memory };
 
 	assert_int_equal(http_create(loop, &conf, &http), OK);
 }
@@ -351,6 +399,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_name_is_looked_up_at_once_and_again),
 		TEST(the_last_good_addresses_outlive_the_name_service),
+		TEST(addresses_outlive_the_process),
 		TEST(who_waits_hears_of_a_failure_too),
 		TEST(a_lookup_that_hangs_does_not_hold_up_the_end_of_a_process),
 		TEST(a_real_address_comes_from_the_system),

@@ -217,6 +217,7 @@ size_t store_value_max(enum store_kind kind)
 		[STORE_CLAIM] = 96,     [STORE_TOKEN] = STORE_VALUE_MAX,
 		[STORE_LOGIN] = 160,    [STORE_ONCE] = 96,
 		[STORE_BUDGET] = 48,    [STORE_NONCE] = 8,
+		[STORE_HOST] = 376,
 	};
 
 	return max[kind];
