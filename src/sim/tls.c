@@ -125,7 +125,6 @@ static bool write_pem(struct tls_files *ret_files, X509 *ca, X509 *server, EVP_P
 	return true;
 }
 
-/* Replaces the file as a whole. */
 static bool write_all(const char *path, const char *text, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -137,6 +136,7 @@ static bool write_all(const char *path, const char *text, mode_t mode)
 	return close(fd) == 0 && written;
 }
 
+/* Replaces the file as a whole. */
 static enum err replace(const char *path, const char *text, mode_t mode)
 {
 	char *beside = NULL;
@@ -211,9 +211,10 @@ static enum err get_authority(struct authority *a, const char *keep)
 static enum err sign_server(const struct authority *a, struct tls_files *ret_files)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *server = key == NULL ? NULL
-				   : make_cert("benren-sim", key, a->cert, a->key,
-					       server_extensions);
+	X509 *server = NULL;
+
+	if (key != NULL)
+		server = make_cert("benren-sim", key, a->cert, a->key, server_extensions);
 	bool made = server != NULL && write_pem(ret_files, a->cert, server, key);
 
 	X509_free(server);
