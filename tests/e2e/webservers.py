@@ -320,7 +320,7 @@ class Lighttpd(Server):
         shipped.replace("/var/log/lighttpd/benren.log", str(self.access))
         shipped.replace("/var/log/lighttpd/error.log", str(self.errors))
         self.texts(shipped)
-        shipped.replace('!~ "^/(face/|', '!~ "^/(%s/|' % self.places())
+        shipped.replace('!~ "^/(face(/|', '!~ "^/(%s(/|' % self.places())
         self.backend(shipped)
         block = shipped.block(r'^\$HTTP\["url"\] =~ "\^/face\(/\|\$\)" \{.*?^\}\n')
         shipped.copies(block, [self.block_for(shipped, block, app) for app in self.apps])
