@@ -31,8 +31,10 @@ static inline struct str client_str(const struct client *c)
 }
 
 /*
- * ERR_REFUSED: a trusted proxy's request has two X-Forwarded-For, of which one may be
- * the client's (also X_Forwarded_For, which becomes the same parameter): answer 400.
+ * ERR_REFUSED: a trusted proxy's request has two parameters HTTP_X_FORWARDED_FOR, of
+ * which one may be a header X_Forwarded_For, which proxies pass as the client wrote it:
+ * answer 400.  A header X-Forwarded-For that came twice is a list that the web server
+ * has made of both, in their order, by itself or by its file in conf/.
  * What is no address leads to an empty result, not to an error.
  */
 enum err req_client(const struct req *r, const struct net_list *trusted,

@@ -89,8 +89,9 @@ enum err req_param_once(const struct req *r, const char *name, struct str *ret_v
  * Takes id, method, path, endpoint and language out of the parameters and opens
  * the log line.  ERR_REFUSED when a parameter that counts (the method, the path,
  * all that is about the body, the caller and BENREN_*) was sent twice or is
- * missing, or CONTENT_LENGTH is not the length of the body; the request can be
- * answered then, too.
+ * missing; when a header of ours (X-Benren-*, Idempotency-Key, a Bearer) came twice,
+ * as two parameters or as a list in one; or when CONTENT_LENGTH is not the length of
+ * the body.  The request can be answered then, too.
  */
 enum err req_read_params(struct req *r) MUST_CHECK;
 

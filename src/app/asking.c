@@ -341,8 +341,10 @@ enum progress asking_start(struct asking *a, struct req *r, unsigned needs,
 		return refuse(a, answer_reason(ANSWER_NO_SESSION),
 			      "session must be the text that /identify answered");
 	if (req_client(r, &wx_conf(app_of(r)->wx)->trusted_proxies, &a->client) != OK)
-		return refuse(a, web_reason(REASON_BAD_REQUEST),
-			      "X-Forwarded-For was sent twice: the proxy must make one of them");
+		return refuse(
+			a, web_reason(REASON_BAD_REQUEST),
+			"X-Forwarded-For came as two parameters: the web server must make one list "
+			"of them, and drop headers with an underscore");
 	struct str token = read_token(a);
 	a->token_sent = token.len > 0;
 	return a->token_sent && wx_ticket_plausible(token) ? find_ticket(a, token) : choose_app(a);

@@ -483,7 +483,8 @@ enum err conf_load(const char *file, struct conf **ret_conf)
 		break;
 	case ERR_NOT_FOUND:
 		conf_complain(c, 0,
-			      "no such file: name one with -c, or copy conf/benren-minimal.json");
+			      "no such file: name one with -c, or copy " BENREN_TEMPLATE
+			      " there and fill it in");
 		break;
 	case ERR_TOO_LARGE:
 		conf_complain(c, 0, "larger than %d bytes", FILE_MAX);

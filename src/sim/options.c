@@ -15,6 +15,8 @@ static const char usage[] =
 	"\n"
 	"  --listen HOST:PORT    where to listen; port 0 takes a free one and says which\n"
 	"  --ca-out FILE         where to put the certificate that clients must trust\n"
+	"  --ca-keep FILE        keep the CA and its key there, so that a restart has the\n"
+	"                        same; otherwise each start makes a new one\n"
 	"  --appid ID --secret S an app to know, up to 16 times; otherwise two are known:\n"
 	"                        wx0000000000000001 with sandbox-secret-0001,\n"
 	"                        wx0000000000000002 with sandbox-secret-0002\n"
@@ -36,6 +38,7 @@ static const char usage[] =
 enum {
 	LISTEN,
 	CA_OUT,
+	CA_KEEP,
 	APPID,
 	SECRET,
 	DELAY,
@@ -50,6 +53,7 @@ enum {
 static const struct option known[] = {
 	{ "listen", required_argument, NULL, LISTEN },
 	{ "ca-out", required_argument, NULL, CA_OUT },
+	{ "ca-keep", required_argument, NULL, CA_KEEP },
 	{ "appid", required_argument, NULL, APPID },
 	{ "secret", required_argument, NULL, SECRET },
 	{ "delay-ms", required_argument, NULL, DELAY },
@@ -110,6 +114,9 @@ static int take(struct options *o, int option)
 		return GO_ON;
 	case CA_OUT:
 		o->ca_out = optarg;
+		return GO_ON;
+	case CA_KEEP:
+		o->ca_keep = optarg;
 		return GO_ON;
 	case APPID:
 		return take_appid(o, optarg);

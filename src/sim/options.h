@@ -16,6 +16,7 @@ struct credentials {
 struct options {
 	const char *listen; /* HOST:PORT or [HOST]:PORT */
 	const char *ca_out;
+	const char *ca_keep; /* NULL: a new CA each time */
 	int64_t delay_ms, key_lifetime_s, token_lifetime_s;
 	bool any_address, verbose;
 	struct credentials apps[OPTIONS_APPS];

@@ -1,4 +1,4 @@
-/* The sandbox's own CA and the certificate it signs. */
+/* The sandbox's own CA, kept if it is told where, and the certificate it signs. */
 #include "tls.h"
 #include "base/crypt.h"
 #include "base/mem.h"
@@ -12,7 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DAY = 24 * 60 * 60, VALID_DAYS = 365 };
+enum { DAY = 24 * 60 * 60, VALID_DAYS = 3650 };
+
+struct authority {
+	EVP_PKEY *key;
+	X509 *cert;
+};
 
 struct extension {
 	int nid;
@@ -120,26 +125,113 @@ static bool write_pem(struct tls_files *ret_files, X509 *ca, X509 *server, EVP_P
 	return true;
 }
 
-enum err tls_create(struct tls_files *ret_files)
+static bool write_all(const char *path, const char *text, mode_t mode)
 {
-	EVP_PKEY *ca_key = EVP_EC_gen("P-256");
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	X509 *ca = NULL, *server = NULL;
-	enum err err = ERR_TLS;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
 
-	if (ca_key == NULL || key == NULL)
-		goto out;
-	ca = make_cert("benren-sim sandbox CA", ca_key, NULL, ca_key, ca_extensions);
-	if (ca == NULL)
-		goto out;
-	server = make_cert("benren-sim", key, ca, ca_key, server_extensions);
-	if (server != NULL && write_pem(ret_files, ca, server, key))
-		err = OK;
-out:
+	if (fd < 0)
+		return false;
+	size_t len = strlen(text);
+	bool written = write(fd, text, len) == (ssize_t)len;
+	return close(fd) == 0 && written;
+}
+
+/* Replaces the file as a whole. */
+static enum err replace(const char *path, const char *text, mode_t mode)
+{
+	char *beside = NULL;
+
+	if (asprintf(&beside, "%s.new", path) < 0)
+		return ERR_NOMEM;
+	bool written = write_all(beside, text, mode) && rename(beside, path) == 0;
+	int why = errno;
+	if (!written)
+		unlink(beside);
+	free(beside);
+	errno = why;
+	return written ? OK : ERR_SYSTEM;
+}
+
+static void drop_authority(struct authority *a)
+{
+	X509_free(a->cert);
+	EVP_PKEY_free(a->key);
+	*a = (struct authority){ 0 };
+}
+
+static enum err make_authority(struct authority *a)
+{
+	a->key = EVP_EC_gen("P-256");
+	if (a->key != NULL)
+		a->cert = make_cert("benren-sim sandbox CA", a->key, NULL, a->key, ca_extensions);
+	return a->cert == NULL ? ERR_TLS : OK;
+}
+
+/* Its key, then its certificate; closes the file. */
+static enum err read_authority(struct authority *a, FILE *file)
+{
+	a->key = PEM_read_PrivateKey(file, NULL, NULL, NULL);
+	a->cert = PEM_read_X509(file, NULL, NULL, NULL);
+	fclose(file);
+	if (a->key == NULL || a->cert == NULL || X509_check_private_key(a->cert, a->key) != 1)
+		return ERR_SYNTAX;
+	return OK;
+}
+
+static enum err keep_authority(const struct authority *a, const char *path)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	bool written = bio != NULL &&
+		       PEM_write_bio_PrivateKey(bio, a->key, NULL, NULL, 0, NULL, NULL) == 1 &&
+		       PEM_write_bio_X509(bio, a->cert) == 1;
+
+	if (!written) {
+		BIO_free(bio);
+		return ERR_TLS;
+	}
+	char *text = take_text(bio);
+	enum err err = replace(path, text, 0600);
+	mem_free(text);
+	return err;
+}
+
+/* The one that is kept there; or a new one, which is kept from now on if keep is given. */
+static enum err get_authority(struct authority *a, const char *keep)
+{
+	FILE *file = keep == NULL ? NULL : fopen(keep, "re");
+
+	if (file != NULL)
+		return read_authority(a, file);
+	if (keep != NULL && errno != ENOENT)
+		return ERR_SYSTEM;
+	enum err err = make_authority(a);
+	return err == OK && keep != NULL ? keep_authority(a, keep) : err;
+}
+
+static enum err sign_server(const struct authority *a, struct tls_files *ret_files)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *server = NULL;
+
+	if (key != NULL)
+		server = make_cert("benren-sim", key, a->cert, a->key, server_extensions);
+	bool made = server != NULL && write_pem(ret_files, a->cert, server, key);
+
 	X509_free(server);
-	X509_free(ca);
 	EVP_PKEY_free(key);
-	EVP_PKEY_free(ca_key);
+	return made ? OK : ERR_TLS;
+}
+
+enum err tls_create(struct tls_files *ret_files, const char *keep)
+{
+	struct authority a = { 0 };
+	enum err err = get_authority(&a, keep);
+	int why = errno;
+
+	if (err == OK)
+		err = sign_server(&a, ret_files);
+	drop_authority(&a);
+	errno = why;
 	return err;
 }
 
@@ -151,28 +243,7 @@ void tls_destroy(struct tls_files *files)
 	*files = (struct tls_files){ 0 };
 }
 
-static bool write_all(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	if (fd < 0)
-		return false;
-	size_t len = strlen(text);
-	bool written = write(fd, text, len) == (ssize_t)len;
-	return close(fd) == 0 && written;
-}
-
 enum err tls_write_ca(const struct tls_files *files, const char *path)
 {
-	char *beside = NULL;
-
-	if (asprintf(&beside, "%s.new", path) < 0)
-		return ERR_NOMEM;
-	bool written = write_all(beside, files->ca) && rename(beside, path) == 0;
-	int why = errno;
-	if (!written)
-		unlink(beside);
-	free(beside);
-	errno = why;
-	return written ? OK : ERR_SYSTEM;
+	return replace(path, files->ca, 0644);
 }

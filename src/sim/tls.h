@@ -1,8 +1,8 @@
 /*
- * tls.h - a certificate authority that lives as long as the process.
+ * tls.h - a certificate authority that lives as long as the process, or is kept.
  *
- * Its key signs one server certificate and is gone; what clients must trust is
- * written to a file.  All of OpenSSL's X.509 is here.
+ * Its key signs one server certificate a start and leaves the memory; what clients
+ * must trust is written to a file.  All of OpenSSL's X.509 is here.
  */
 #ifndef SIM_TLS_H
 #define SIM_TLS_H
@@ -16,8 +16,12 @@ struct tls_files {
 	char *key;  /* PEM */
 };
 
-/* EC P-256, for 127.0.0.1, ::1, localhost and api.weixin.qq.com. */
-enum err tls_create(struct tls_files *ret_files) MUST_CHECK;
+/*
+ * EC P-256, for 127.0.0.1, ::1, localhost and api.weixin.qq.com.  keep: the file that
+ * has the authority with its key, made (0600) where it is not there; NULL: a new one
+ * each time.  ERR_SYSTEM leaves errno; ERR_SYNTAX: the file is something else.
+ */
+enum err tls_create(struct tls_files *ret_files, const char *keep) MUST_CHECK;
 void tls_destroy(struct tls_files *files);
 
 /* Replaces the file as a whole, readable for all.  ERR_SYSTEM leaves errno. */

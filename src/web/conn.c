@@ -212,8 +212,8 @@ static struct wrong judge(const struct fcgi *f, enum wire_fault fault, enum err 
 	if (err != OK)
 		return (struct wrong){
 			REASON_BAD_REQUEST,
-			"a parameter of the web server that counts is missing or came "
-			"twice, or CONTENT_LENGTH is not the body's"
+			"a header or parameter that counts is missing or came twice, "
+			"or CONTENT_LENGTH is not the body's"
 		};
 	if (f->stats.in_flight > f->conf.in_flight_max)
 		return (struct wrong){ REASON_BUSY, NULL };

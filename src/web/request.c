@@ -6,11 +6,12 @@
 #define ID_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 /*
- * What a decision rests on.  nginx and h2o send a repeated header as two
+ * What a decision rests on.  h2o and nginx before 1.23 send a repeated header as two
  * parameters, and a variable set twice in a configuration twice: of these, one
- * might be the client's.  HTTP_X_FORWARDED_FOR is not among them: where no proxy is
- * trusted nothing rests on it, and an honest client whose own network has two proxies
- * may send two.  Where one is, address.c refuses the second.
+ * might be the client's.  The other servers send a repeated header as one list.
+ * HTTP_X_FORWARDED_FOR is not among them: where no proxy is trusted nothing rests on
+ * it, and an honest client whose own network has two proxies may send two.  Where one
+ * is, address.c refuses the second.
  */
 static const char *const decisive[] = {
 	"REQUEST_METHOD",     "SCRIPT_NAME",          "PATH_INFO",   "QUERY_STRING",
@@ -55,11 +56,31 @@ enum err req_param_once(const struct req *r, const char *name, struct str *ret_v
 	return OK;
 }
 
+/*
+ * A client's header that came twice and of which the web server made a list: none of
+ * those that we look at has a comma in its value.  Authorization is ours if it is a
+ * Bearer; other schemes (Digest) have commas, and are not looked at.
+ */
+static bool is_list(const struct param *p)
+{
+	const struct str bearer = STR("bearer ");
+
+	if (p->value.len == 0 || memchr(p->value.p, ',', p->value.len) == NULL)
+		return false;
+	if (str_is(p->name, "HTTP_AUTHORIZATION"))
+		return p->value.len >= bearer.len &&
+		       str_ieq((struct str){ p->value.p, bearer.len }, bearer);
+	return str_starts(p->name, STR("HTTP_X_BENREN_")) ||
+	       str_is(p->name, "HTTP_IDEMPOTENCY_KEY");
+}
+
 static enum err check_once(const struct req *r)
 {
 	for (size_t i = 0; i < r->param_nr; i++) {
-		struct str name = r->params[i].name;
-		if (is_decisive(name) && find(r, name, i + 1) != NULL)
+		const struct param *p = &r->params[i];
+		if (is_decisive(p->name) && find(r, p->name, i + 1) != NULL)
+			return ERR_REFUSED;
+		if (is_list(p))
 			return ERR_REFUSED;
 	}
 	return OK;

@@ -195,6 +195,20 @@ def test_nothing_of_the_folder_can_be_fetched(hosting):
             assert (hosting.folder / name).stat().st_mode & 0o007 == 0, "and Apache itself cannot read %s" % name
 
 
+def test_nothing_but_benren_says_yes(hosting):
+    base, program = hosting.app.name.rsplit("/", 1)
+    yes = []
+    for path in ("%s/facex/verify", "%s/verify", "%s/" + program, "%s/" + program + "/", "%s/" + program + "//verify",
+                 "%s/" + program + "/verify/", "%s/" + program + "/verify/x", "%s/" + program + "/x/verify",
+                 "%s/" + program.upper() + "/verify", "%s/" + program + "x/verify", "%s/" + program + "/VERIFY",
+                 "%s/benren.json/verify", "%s/.htaccess/verify", "%s//" + program + "/verify"):
+        for method in ("POST", "GET", "HEAD", "OPTIONS", "PUT", "PROPFIND"):
+            status, _, body = webservers.call(hosting.host.port, method, "/" + path % base, [], b"{}" if method == "POST" else b"")
+            if 200 <= status < 300:
+                yes.append((method, path, status, body))
+    assert yes == []
+
+
 def test_many_at_once_with_few_processes(hosting):
     """Apache lets those wait for which there is no process."""
     def check(_):

@@ -191,6 +191,8 @@ def test_help_and_version():
     (("--listen", "0.0.0.0:0", "--ca-out", "CA"), 1, "--any-address"),
     (("--listen", "[::]:0", "--ca-out", "CA"), 1, "--any-address"),
     (("--listen", "127.0.0.1:0", "--ca-out", "/nonexistent/ca"), 1, "/nonexistent/ca"),
+    (("--listen", "127.0.0.1:0", "--ca-out", "CA", "--ca-keep", "/nonexistent/key"), 1, "/nonexistent/key"),
+    (("--listen", "127.0.0.1:0", "--ca-out", "CA", "--ca-keep", "/etc/passwd"), 1, "remove it"),
 ])
 def test_what_is_wrong_is_said_on_stderr(tmp_path, options, code, says):
     done = run(*[str(tmp_path / "ca") if o == "CA" else o for o in options])
@@ -204,6 +206,22 @@ def test_a_port_in_use_is_said_and_spoils_no_ca_file(own):
     done = run("--listen", "127.0.0.1:%d" % busy.port, "--ca-out", busy.ca)
     assert done.returncode == 1 and "in use" in done.stderr
     assert open(busy.ca, encoding="ascii").read() == before
+
+
+def test_a_ca_that_is_kept_is_the_same_after_a_restart(tmp_path):
+    keep = tmp_path / "ca.key"
+    first = Sim(tmp_path, "--ca-keep", str(keep))
+    before = open(first.ca, encoding="ascii").read()
+    assert keep.stat().st_mode & 0o777 == 0o600
+    first.stop(signal.SIGKILL)
+    second = Sim(tmp_path, "--ca-keep", str(keep))
+    assert open(second.ca, encoding="ascii").read() == before
+    second.tls = first.tls  # who trusted the first one
+    assert second.sim("ledger")["in_flight"] == 0
+    second.stop()
+    third = Sim(tmp_path)
+    assert open(third.ca, encoding="ascii").read() != before, "without the option it is a new one"
+    third.stop()
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])

@@ -103,6 +103,18 @@ class Server:
     def said(self):
         return self.errors.read_text(errors="replace")[-3000:]
 
+    def places(self):
+        """Where benren is: a regular expression."""
+        return "(?:%s)" % "|".join(["face", *(app.name for app in self.apps)])
+
+    def texts(self, shipped):
+        """What the web server itself says, where www-data may read it."""
+        for name in re.findall("/usr/share/benren/([a-z-]+[.]json)", shipped.text):
+            path = self.folder / name
+            shutil.copy(CONF / name, path)
+            path.chmod(0o644)
+            shipped.replace("/usr/share/benren/" + name, str(path))
+
     def reload(self):
         self.process.send_signal(self.reload_signal)
 
@@ -161,9 +173,7 @@ ErrorLog "%(errors)s"
 %(modules)s
 TypesConfig /etc/mime.types
 DocumentRoot "%(folder)s"
-ServerLimit 8
-ThreadsPerChild 25
-MaxRequestWorkers 150
+%(limits)s
 GracefulShutdownTimeout 20
 <Directory />
 	Require all denied
@@ -177,6 +187,7 @@ class Apache(Server):
     name = "apache"
     shipped = "apache-proxy.conf"
     modules = ("proxy", "proxy_fcgi")
+    mpm, limits = "mpm_event", "ServerLimit 8\nThreadsPerChild 25\nMaxRequestWorkers 150"
     reload_signal = signal.SIGUSR1
     users = ('ProxyFCGISetEnvIf "true" BENREN_USER "%{REMOTE_USER}"',
              'ProxyFCGISetEnvIf "true" BENREN_OPENID "%{reqenv:YOUR_OPENID}"',
@@ -188,28 +199,22 @@ class Apache(Server):
         shipped = self.rewrite(Shipped(CONF / self.shipped))
         path = self.folder / (self.name + "-site.conf")
         path.write_text(shipped.text)
-        modules = ("mpm_event", "authz_core", "alias", "env", "headers", "mime", "setenvif", "rewrite") + self.modules
+        modules = (self.mpm, "authz_core", "alias", "env", "headers", "mime", "setenvif", "rewrite") + self.modules
         return APACHE_MAIN % {
             "folder": self.folder, "name": self.name, "errors": self.errors, "conf": path,
-            "user": "User www-data\nGroup www-data" if self.root else "", "more": self.more,
+            "limits": self.limits, "user": "User www-data\nGroup www-data" if self.root else "", "more": self.more,
             "modules": "\n".join("LoadModule %s_module %s/mod_%s.so" % (m, APACHE_MODULES, m) for m in modules)}
 
     def rewrite(self, shipped):
         shipped.replace("Listen 8080\n", "Listen 127.0.0.1:%d\n" % self.port)
         shipped.replace("<VirtualHost *:8080>", "<VirtualHost *:%d>" % self.port)
         shipped.replace("/var/log/apache2/benren.log", str(self.access))
-        shipped.replace("/usr/share/benren/benren-away.json", self.away())
+        self.texts(shipped)
+        shipped.replace('"^/(?!face/|', '"^/(?!%s/|' % self.places())
         self.backend(shipped)
         block = shipped.block(r'\t<Location "/face">.*?\t</Location>\n')
         shipped.copies(block, [self.location_for(shipped, block, app) for app in self.apps])
         return shipped
-
-    def away(self):
-        """Where www-data may read it."""
-        path = self.folder / "away.json"
-        shutil.copy(AWAY, path)
-        path.chmod(0o644)
-        return str(path)
 
     def backend(self, shipped):
         shipped.replace('SetHandler "proxy:unix:/run/benren.sock|', 'SetHandler "proxy:unix:%s|' % self.socket)
@@ -282,6 +287,14 @@ class ApacheCgi(ApacheStarting):
         shipped.replace("SetEnv BENREN_CONF /etc/benren/benren.json", "SetEnv BENREN_CONF %s" % self.conf)
 
 
+class ApacheModCgi(ApacheCgi):
+    """The same file where processes do not share threads: what mod_cgid has a setting for, mod_cgi has not."""
+    name = "apache-modcgi"
+    modules = ("cgi",)
+    mpm, limits = "mpm_prefork", "MaxRequestWorkers 50"
+    more = ApacheStarting.more
+
+
 # --- lighttpd -----------------------------------------------------------------------------
 
 # What a login of lighttpd's own would find out.
@@ -306,18 +319,17 @@ class Lighttpd(Server):
             shipped.remove_line("server.groupname")
         shipped.replace("/var/log/lighttpd/benren.log", str(self.access))
         shipped.replace("/var/log/lighttpd/error.log", str(self.errors))
+        self.texts(shipped)
+        shipped.replace('!~ "^/(face(/|', '!~ "^/(%s(/|' % self.places())
         self.backend(shipped)
         block = shipped.block(r'^\$HTTP\["url"\] =~ "\^/face\(/\|\$\)" \{.*?^\}\n')
         shipped.copies(block, [self.block_for(shipped, block, app) for app in self.apps])
         return shipped.text
 
     def backend(self, shipped):
-        shipped.replace('"/usr/share/benren/benren-away.json"', '"%s"' % self.away())
         shipped.replace('"socket" => "/run/benren.sock"', '"socket" => "%s"' % self.socket)
         shipped.replace('server.modules = ( "mod_accesslog",', 'server.modules = ( "mod_accesslog", "mod_magnet",')
         (self.folder / "users.lua").write_text(USERS_LUA)
-
-    away = Apache.away
 
     def block_for(self, shipped, block, app):
         block = shipped.replace('"^/face(/|$)"', '"^/%s(/|$)"' % app.name, block)
@@ -338,10 +350,21 @@ class LighttpdStarting(Lighttpd):
 
     def backend(self, shipped):
         super().backend(shipped)
+        shipped.remove_line('"socket" => "%s"' % self.socket)
+        self.socket = self.own_folder() + "/benren.sock"
+        shipped.uncomment('"socket" => "/run/lighttpd/benren.sock",', '"socket" => "%s",' % self.socket)
         shipped.uncomment('"bin-path" => "/usr/bin/benren -c /etc/benren/benren.json",',
                           '"bin-path" => "%s -c %s",' % (self.program, self.conf))
         shipped.uncomment('"bin-copy-environment" => ( "PATH" ),')
         shipped.uncomment('"min-procs" => 16, "max-procs" => 16,', '"min-procs" => 2, "max-procs" => 2,')
+
+    def own_folder(self):
+        """As Debian's /run/lighttpd is: lighttpd's user may write there, and nowhere else."""
+        path = self.folder / "run"
+        path.mkdir(mode=0o750)
+        if self.root:
+            shutil.chown(path, "www-data", "www-data")
+        return str(path)
 
     def block_for(self, shipped, block, app):
         block = shipped.replace('"socket" => "%s"' % self.socket, '"socket" => "%s.%s"' % (self.socket, app.name), block)
@@ -371,7 +394,9 @@ class Caddy(Server):
 
     def configuration(self):
         shipped = Shipped(CONF / "caddy.conf")
-        shipped.replace("http://example.com:8080 {", "http://:%d {\n\tbind 127.0.0.1" % self.port)
+        names = ", ".join("http://%s:%d" % (name, self.port) for name in ("example.com", "127.0.0.1"))
+        shipped.replace("http://example.com:8080 {", names + " {\n\tbind 127.0.0.1")
+        shipped.replace("http://:8080 {", "http://:%d {\n\tbind 127.0.0.1" % self.port)
         shipped.replace("/var/log/caddy/benren.log", str(self.access))
         shipped.replace("unix//run/benren.sock", "unix/%s" % self.socket)
         block = shipped.block(r"^\thandle /face/\* \{.*?^\t\}\n")
@@ -407,7 +432,7 @@ class H2o(Server):
         shipped.replace("/var/log/h2o/error.log", str(self.errors))
         shipped.replace("/var/log/h2o/benren.log", str(self.access))
         shipped.replace("example.com:8080", "default")
-        shipped.replace("/usr/share/benren/benren-away.json", self.away())
+        self.texts(shipped)
         self.backend(shipped)
         block = shipped.block(r'^      "/face":\n.*\Z')
         shipped.copies(block, [self.path_for(shipped, block, app) for app in self.apps])
@@ -415,8 +440,6 @@ class H2o(Server):
 
     def backend(self, shipped):
         shipped.replace("port: /run/benren.sock", "port: %s" % self.socket)
-
-    away = Apache.away
 
     def path_for(self, shipped, block, app):
         block = shipped.replace('"/face":', '"/%s":' % app.name, block)
@@ -451,7 +474,7 @@ ALL = {"nginx": Nginx, "apache": Apache, "apache-pass": ApachePass, "lighttpd": 
 SERVERS = {name: ALL[name] for name in ("nginx", "lighttpd", "apache")}
 # They start workers themselves.
 STARTING = {"apache-fcgid": ApacheFcgid, "lighttpd-bin": LighttpdStarting, "h2o-spawn": H2oStarting,
-            "apache-cgi": ApacheCgi, "lighttpd-cgi": LighttpdCgi}
+            "apache-cgi": ApacheCgi, "apache-modcgi": ApacheModCgi, "lighttpd-cgi": LighttpdCgi}
 
 
 def call(port, method, path, headers=(), body=b"", source="127.0.0.1"):

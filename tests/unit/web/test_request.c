@@ -95,6 +95,45 @@ static void a_parameter_that_counts_is_refused_when_sent_twice(void **state)
 		assert_int_equal(read_twice(names[i]), ERR_REFUSED);
 }
 
+static void a_header_of_ours_is_refused_as_a_list_too(void **state)
+{
+	static const struct {
+		const char *name, *value;
+		enum err err;
+	} rows[] = {
+		{ "HTTP_X_BENREN_TOKEN", "a, b", ERR_REFUSED },
+		{ "HTTP_X_BENREN_TOKEN", "a,b", ERR_REFUSED },
+		{ "HTTP_X_BENREN_TOKEN", ", b", ERR_REFUSED }, /* the first was empty */
+		{ "HTTP_X_BENREN_TOKEN", "a, ", ERR_REFUSED },
+		{ "HTTP_X_BENREN_TOKEN", ",", ERR_REFUSED },
+		{ "HTTP_X_BENREN_TOKEN", "a", OK },
+		{ "HTTP_X_BENREN_TOKEN", "", OK },
+		{ "HTTP_X_BENREN_SESSION", "a, a", ERR_REFUSED },
+		{ "HTTP_X_BENREN_TIMESTAMP", "1, 1", ERR_REFUSED },
+		{ "HTTP_X_BENREN_NONCE", "a, b", ERR_REFUSED },
+		{ "HTTP_X_BENREN_SIGNATURE", "a, b", ERR_REFUSED },
+		{ "HTTP_IDEMPOTENCY_KEY", "a, b", ERR_REFUSED },
+		{ "HTTP_AUTHORIZATION", "Bearer a, Bearer b", ERR_REFUSED },
+		{ "HTTP_AUTHORIZATION", "bearer a, Basic b", ERR_REFUSED },
+		{ "HTTP_AUTHORIZATION", "Bearer a", OK },
+		{ "HTTP_AUTHORIZATION", "Bear,", OK },
+		{ "HTTP_AUTHORIZATION", "Digest username=\"a\", uri=\"/\"", OK },
+		{ "HTTP_X_FORWARDED_FOR", "a, b", OK },
+		{ "HTTP_COOKIE", "a, b", OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct try t;
+		try_init(&t);
+		try_method_path(&t, "POST", "/login");
+		try_param(&t, rows[i].name, rows[i].value);
+		if (req_read_params(&t.req) != rows[i].err)
+			fail_msg("%s: %s", rows[i].name, rows[i].value);
+		try_finish(&t);
+	}
+}
+
 static void a_harmless_header_may_be_repeated(void **state)
 {
 	/* X-Forwarded-For counts only behind a trusted proxy: test_address.c */
@@ -257,6 +296,7 @@ int main(void)
 		cmocka_unit_test(the_endpoint_is_the_last_segment_however_the_path_is_split),
 		cmocka_unit_test(a_request_without_method_or_path_is_refused_but_can_be_answered),
 		cmocka_unit_test(a_parameter_that_counts_is_refused_when_sent_twice),
+		cmocka_unit_test(a_header_of_ours_is_refused_as_a_list_too),
 		cmocka_unit_test(a_harmless_header_may_be_repeated),
 		cmocka_unit_test(a_configured_parameter_can_be_asked_for_once_only),
 		cmocka_unit_test(content_length_must_be_the_length_of_the_body),
