@@ -414,6 +414,9 @@ static void strange_bytes_make_an_answer_unreadable(void **state)
 {
 	static const char *const tails[] = {
 		"} x",
+		"}\"",
+		"}\v",
+		"\f}",
 		"}{}",
 		"}\n{}",
 		"}]",
