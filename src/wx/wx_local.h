@@ -23,7 +23,17 @@ struct audit_trouble {
 	int64_t say_again;
 };
 
+enum { NEW_FIELDS_MAX = 16 };
+
+/* Members of answers that were told to the operator, by the hash of their name. */
+struct new_fields {
+	struct digest names[NEW_FIELDS_MAX];
+	unsigned nr; /* one more: it was said that no more are named */
+};
+
+struct json;
 struct token;
+struct wx_protocol;
 
 struct wx {
 	struct loop *loop;
@@ -35,6 +45,7 @@ struct wx {
 	struct breaker breaker;
 	struct audit *audit; /* NULL: none */
 	struct audit_trouble audit_trouble;
+	struct new_fields new_fields;
 	struct token **tokens; /* one an app, in the order of conf->apps */
 	unsigned *in_flight;   /* calls under way, likewise */
 };
@@ -44,5 +55,11 @@ bool wx_breaker_allows(struct wx *wx);
 
 /* Tell it how a call went: did WeChat answer at all? */
 void wx_breaker_report(struct wx *wx, bool answered);
+
+/*
+ * Logs each member of a query's answer (an object) that the protocol does not know: once
+ * a worker, by its name only, and no more than NEW_FIELDS_MAX of them.
+ */
+void wx_note_new_fields(struct wx *wx, const struct wx_protocol *p, const struct json *answer);
 
 #endif
