@@ -87,7 +87,7 @@ struct conf {
 		const char *ca_file;
 		int connect_ms;
 		int total_ms;
-		const char *const *allow_fields; /* NULL-terminated */
+		const char *const *allow_fields; /* NULL-terminated; only warned of */
 	} wechat;
 
 	struct {

@@ -2,10 +2,11 @@
  * json_in.h - reading JSON that somebody else wrote: clients, WeChat, operators.
  *
  * The lexing is yajl's, the rules are ours and stricter (yajl accepts more than
- * a decision about a person may rest on): one value and nothing behind it, depth
- * at most 8, at most 128 members an object and none of them twice, well-formed
- * UTF-8 (RFC 3629), no NUL and no lone surrogate in any text, and an integer is
- * what str_int() takes: 0.0, 1e4 and -0 are numbers, but no integers.
+ * a decision about a person may rest on): one value and nothing behind it, no blanks
+ * but space, tab, CR and LF, depth at most 8, at most 128 members an object and none
+ * of them twice, well-formed UTF-8 (RFC 3629), no NUL and no lone surrogate in any
+ * text, and an integer is what str_int() takes: 0.0, 1e4 and -0 are numbers, but no
+ * integers.
  */
 #ifndef BASE_JSON_IN_H
 #define BASE_JSON_IN_H

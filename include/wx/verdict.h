@@ -2,8 +2,11 @@
  * verdict.h - the decision: does WeChat's answer say that this session passed?
  *
  * Pure: no clock, no store, no logging.  It sees the session as we issued it and
- * the answer as it was decoded, and says yes only if every check holds.  Anything
- * missing, of a wrong type, unknown or different is not a yes.
+ * the answer as it was decoded, and says yes only if every check holds.  Of the members
+ * that a verdict rests on, one that is missing, of a wrong type or different is not a yes;
+ * nor is a number that we do not know.  All other members are ignored, known or not, since
+ * WeChat adds some without notice.  An answer that is no JSON by base/json_in.h, in which
+ * any member stands twice, say, is unreadable.
  */
 #ifndef WX_VERDICT_H
 #define WX_VERDICT_H
@@ -45,8 +48,8 @@ struct answer_text {
 
 /* A decoded answer to a query, of either generation. */
 struct wx_answer {
-	bool unreadable;    /* no JSON object by our rules */
-	bool unknown_field; /* one that is neither documented nor allowed */
+	bool unreadable;     /* no JSON object by our rules */
+	bool other_question; /* 2.0: it repeats what we asked, and not as we asked it */
 	struct answer_int errcode;
 	struct answer_int ret;                            /* identify_ret or verify_ret */
 	struct answer_text key, name_md5, id_md5, openid; /* 1.0 */
@@ -58,7 +61,10 @@ struct wx_answer {
  */
 struct verdict verdict_1_0(const struct session *s, const struct wx_answer *a);
 
-/* 2.0 (queryverifyinfo).  Passed: errcode 0 and verify_ret 10000. */
+/*
+ * 2.0 (queryverifyinfo).  Passed: errcode 0 and verify_ret 10000; and verify_id, out_seq_no,
+ * cert_hash and openid, which need not be there, are ours if they are.
+ */
 struct verdict verdict_2_0(const struct session *s, const struct wx_answer *a);
 
 /*

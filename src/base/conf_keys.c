@@ -49,7 +49,7 @@ const struct conf_key conf_keys[] = {
 	{ "wechat.total_ms", CONF_INT, TOP(wechat.total_ms), "8000", 100, 60000, NULL,
 	  "for a whole call to WeChat" },
 	{ "wechat.allow_fields", CONF_TEXTS, TOP(wechat.allow_fields), "[]", 0, 0, NULL,
-	  "fields that WeChat's verdict may carry beside the documented ones" },
+	  "does nothing: fields that we do not know are ignored; goes with the next release" },
 	{ "breaker.failures", CONF_INT, TOP(breaker.failures), "20", 0, 100000, NULL,
 	  "calls without an answer in a row until WeChat is left alone; 0: never" },
 	{ "breaker.open", CONF_INT, TOP(breaker.open), "10", 1, 3600, NULL,

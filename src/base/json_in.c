@@ -172,16 +172,18 @@ static void on_free(void *ctx, void *p)
 	mem_free(p);
 }
 
+/* Four hex digits, as yajl has seen. */
 static int hex4(const char *p)
 {
 	unsigned char b[2];
 
-	return str_unhex(b, 2, (struct str){ p, 4 }) ? b[0] << 8 | b[1] : -1;
+	ensure(str_unhex(b, 2, (struct str){ p, 4 }));
+	return b[0] << 8 | b[1];
 }
 
 /*
  * yajl turns half of a surrogate pair into '?', which would make two different
- * texts the same.  Only the escapes matter; everything else is left to yajl.
+ * texts the same.  s: a string that yajl took, with its quotes.
  */
 static bool surrogates_paired(struct str s, size_t *ret_at)
 {
@@ -189,19 +191,62 @@ static bool surrogates_paired(struct str s, size_t *ret_at)
 		if (s.p[i] != '\\')
 			continue;
 		*ret_at = i++;
-		if (s.p[i] != 'u' || s.len - i < 5)
+		if (s.p[i] != 'u')
 			continue;
 		int unit = hex4(s.p + i + 1);
 		if (unit < 0xD800 || unit > 0xDFFF)
 			continue;
-		bool pair =
-			unit < 0xDC00 && s.len - i >= 11 && s.p[i + 5] == '\\' && s.p[i + 6] == 'u';
+		bool pair = unit < 0xDC00 && s.p[i + 5] == '\\' && s.p[i + 6] == 'u';
 		int second = pair ? hex4(s.p + i + 7) : -1;
 		if (second < 0xDC00 || second > 0xDFFF)
 			return false;
 		i += 10;
 	}
 	return true;
+}
+
+/* Behind the token that begins at s.p[i]; 0 if none does, or if it has no end. */
+static size_t token_end(struct str s, size_t i)
+{
+	static const char outside[] = "{}[]:,-+.0123456789eEtrufalsn \t\r\n";
+	struct str rest = { s.p + i, s.len - i };
+	const char *end = NULL;
+
+	if (s.p[i] == '"') {
+		for (i++; i < s.len && s.p[i] != '"'; i++)
+			if (s.p[i] == '\\')
+				i++;
+		return i < s.len ? i + 1 : 0;
+	}
+	if (str_starts(rest, STR("//"))) {
+		end = memchr(rest.p, '\n', rest.len);
+		return end == NULL ? s.len : (size_t)(end - s.p);
+	}
+	if (str_starts(rest, STR("/*"))) {
+		end = memmem(rest.p + 2, rest.len - 2, "*/", 2);
+		return end == NULL ? 0 : (size_t)(end - s.p) + 2;
+	}
+	return memchr(outside, s.p[i], sizeof outside - 1) != NULL ? i + 1 : 0;
+}
+
+/*
+ * For a text that yajl took; NULL, or why it should not have.  It skips vertical tabs
+ * and form feeds, and does not ask whether a string or a comment that begins behind the
+ * document ever ends.
+ */
+static const char *walk_tokens(struct str s, size_t *ret_at)
+{
+	for (size_t i = 0, end; i < s.len; i = end) {
+		*ret_at = i;
+		end = token_end(s, i);
+		if (end == 0)
+			return "not JSON";
+		if (s.p[i] == '"' && !surrogates_paired((struct str){ s.p + i, end - i }, ret_at)) {
+			*ret_at += i;
+			return "half of a surrogate pair";
+		}
+	}
+	return NULL;
 }
 
 static const char *parse_with(struct reader *r, struct str text, size_t *ret_at)
@@ -215,7 +260,7 @@ static const char *parse_with(struct reader *r, struct str text, size_t *ret_at)
 		return r->what;
 	if (status != yajl_status_ok)
 		return "not JSON";
-	return r->root == NULL ? "empty" : NULL;
+	return r->root == NULL ? "empty" : walk_tokens(text, ret_at);
 }
 
 enum err json_parse(struct arena *a, struct str text, unsigned flags, struct json **ret_root,
@@ -227,10 +272,6 @@ enum err json_parse(struct arena *a, struct str text, unsigned flags, struct jso
 	*ret_error = (struct json_error){ NULL, 0 };
 	if (!str_utf8(text)) {
 		ret_error->what = "not valid UTF-8";
-		return ERR_SYNTAX;
-	}
-	if (!surrogates_paired(text, &ret_error->at)) {
-		ret_error->what = "half of a surrogate pair";
 		return ERR_SYNTAX;
 	}
 	r.yajl = yajl_alloc(&callbacks, &funcs, &r);

@@ -20,9 +20,32 @@ static bool is_header(struct str line, struct str name)
 }
 
 /*
- * One way of saying how long the answer is, and only once: where two disagree, one
- * reader's body is another's next answer.
+ * One way of saying how long the answer is: where two disagree, one reader's body is
+ * another's next answer.  The same Content-Length may be said twice (RFC 9110, 8.6).
  */
+static bool frames_agree(struct http_answer *a, struct str line)
+{
+	const struct str sized = STR("Content-Length:"), coded = STR("Transfer-Encoding:");
+	struct str value;
+	int64_t size = 0;
+
+	if (is_header(line, coded)) {
+		bool first = !a->coded && !a->sized;
+		a->coded = true;
+		return first;
+	}
+	if (!is_header(line, sized))
+		return true;
+	value = str_trim((struct str){ line.p + sized.len, line.len - sized.len });
+	if (str_int(value, &size) != OK || size < 0)
+		return false;
+	if (a->coded || (a->sized && size != a->size))
+		return false;
+	a->sized = true;
+	a->size = size;
+	return true;
+}
+
 size_t answer_header(char *bytes, size_t one, size_t n, void *arg)
 {
 	struct http_answer *a = arg;
@@ -33,13 +56,8 @@ size_t answer_header(char *bytes, size_t one, size_t n, void *arg)
 	if (a->head_len > HEAD_MAX)
 		return break_off(a, ERR_TOO_LARGE);
 	if (str_starts(line, STR("HTTP/")))
-		a->framed = false;
-	if (!is_header(line, STR("Content-Length:")) && !is_header(line, STR("Transfer-Encoding:")))
-		return n;
-	if (a->framed)
-		return break_off(a, ERR_SYNTAX);
-	a->framed = true;
-	return n;
+		a->sized = a->coded = false;
+	return frames_agree(a, line) ? n : break_off(a, ERR_SYNTAX);
 }
 
 size_t answer_body(char *bytes, size_t one, size_t n, void *arg)

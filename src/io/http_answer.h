@@ -10,8 +10,9 @@ struct http_answer {
 	enum err err; /* why it was broken off: ERR_TOO_LARGE, ERR_SYNTAX */
 	char *bytes;
 	size_t len, cap;
-	size_t head_len; /* bytes of header lines so far, those of 1xx answers too */
-	bool framed;     /* it has said how long it is */
+	size_t head_len;   /* bytes of header lines so far, those of 1xx answers too */
+	bool sized, coded; /* it has said how long it is: Content-Length, Transfer-Encoding */
+	int64_t size;      /* the Content-Length */
 };
 
 /* For libcurl's HEADERFUNCTION and WRITEFUNCTION; arg is a struct http_answer. */

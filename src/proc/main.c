@@ -105,6 +105,9 @@ static void print_warnings(const struct conf *c)
 	if (c->accept_get)
 		puts("warning: accept_get is on: names and ID numbers come in query strings, which "
 		     "web servers write to access logs");
+	if (c->wechat.allow_fields[0] != NULL)
+		puts("warning: wechat.allow_fields does nothing, since new fields in WeChat's "
+		     "answers are ignored: take it out, the next release will not know it");
 	for (unsigned i = 0; i < c->app_nr; i++)
 		warn_of_app(c, &c->apps[i]);
 }

@@ -109,8 +109,9 @@ void judge_read(struct judge_flow *f)
 	op->ms = f->call.ms;
 	op->errcode = f->call.errcode;
 	memcpy(op->rid, f->call.rid, sizeof op->rid);
-	f->protocol->read_query(f->wx->crypt, f->call.root, f->wx->conf->wechat.allow_fields,
-				&f->answer);
+	f->protocol->read_query(f->wx->crypt, &op->s, f->call.root, &f->answer);
+	if (f->call.root != NULL)
+		wx_note_new_fields(f->wx, f->protocol, f->call.root);
 	wx_call_finish(&f->call);
 }
 

@@ -23,22 +23,6 @@ struct answer_int wx_answer_int(const struct json *root, const char *name)
 	return (struct answer_int){ PRESENT, j->num };
 }
 
-static bool listed(struct str name, const char *const *list)
-{
-	for (; *list != NULL; list++)
-		if (str_is(name, *list))
-			return true;
-	return false;
-}
-
-bool wx_unknown_field(const struct json *root, const char *const *known, const char *const *allow)
-{
-	for (const struct json *j = root->first; j != NULL; j = j->next)
-		if (!listed(j->key, known) && !listed(j->key, allow))
-			return true;
-	return false;
-}
-
 struct digest wx_key_hash(struct crypt *c, struct str key)
 {
 	return session_hash(c, "wechat-key", key);

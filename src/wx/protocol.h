@@ -25,9 +25,10 @@ struct wx_protocol {
 	/* verify_result is empty unless client_brings_result. */
 	void (*put_query)(const struct session *s, struct str verify_result, struct json_out *o);
 
-	/* root is NULL when the answer could not be read; allow: field names beside the known. */
-	void (*read_query)(struct crypt *c, const struct json *root, const char *const *allow,
+	/* root is NULL when the answer could not be read; s as it was given to put_query. */
+	void (*read_query)(struct crypt *c, const struct session *s, const struct json *root,
 			   struct wx_answer *ret);
+	const char *const *known; /* the members of an answer to query; NULL-terminated */
 
 	struct verdict (*verdict)(const struct session *s, const struct wx_answer *a);
 };
@@ -39,9 +40,6 @@ const struct wx_protocol *wx_protocol(int protocol);
 
 /* For read_query: how a member came. */
 struct answer_int wx_answer_int(const struct json *root, const char *name);
-
-/* Is there a member whose name is in neither list? */
-bool wx_unknown_field(const struct json *root, const char *const *known, const char *const *allow);
 
 /* What the session is later found and compared by: the keyed hash of WeChat's key. */
 struct digest wx_key_hash(struct crypt *c, struct str key);

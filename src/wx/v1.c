@@ -58,21 +58,21 @@ static struct answer_text md5(struct crypt *c, const struct json *root, const ch
 	return (struct answer_text){ PRESENT, d };
 }
 
-static void read_query(struct crypt *c, const struct json *root, const char *const *allow,
+/* check_alive_type and check_msg are undocumented, but seen in real answers. */
+static const char *const known[] = {
+	"errcode",     "errmsg",      "identify_ret",  "identify_time",
+	"openid",      "user_id_key", "validate_data", "id_card_number_md5",
+	"finish_time", "check_msg",   "name_utf8_md5", "check_alive_type",
+	NULL,
+};
+
+static void read_query(struct crypt *c, const struct session *s, const struct json *root,
 		       struct wx_answer *ret)
 {
-	/* check_alive_type and check_msg are undocumented, but seen in real answers. */
-	static const char *const known[] = {
-		"errcode",     "errmsg",      "identify_ret",     "identify_time",
-		"openid",      "user_id_key", "validate_data",    "id_card_number_md5",
-		"finish_time", "check_msg",   "check_alive_type", "name_utf8_md5",
-		NULL,
-	};
-
+	(void)s;
 	*ret = (struct wx_answer){ .unreadable = root == NULL || root->type != JSON_OBJECT };
 	if (ret->unreadable)
 		return;
-	ret->unknown_field = wx_unknown_field(root, known, allow);
 	ret->errcode = wx_answer_int(root, "errcode");
 	ret->ret = wx_answer_int(root, "identify_ret");
 	ret->key = text(c, root, "user_id_key", "wechat-key");
@@ -90,5 +90,6 @@ const struct wx_protocol wx_protocol_1_0 = {
 	.put_open = put_open,
 	.put_query = put_query,
 	.read_query = read_query,
+	.known = known,
 	.verdict = verdict_1_0,
 };

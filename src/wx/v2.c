@@ -69,16 +69,29 @@ static void put_query(const struct session *s, struct str verify_result, struct 
 	json_put_str(o, "openid", str_of(s->sealed.openid));
 }
 
-static void read_query(struct crypt *c, const struct json *root, const char *const *allow,
+/* The last four are not documented: what an answer would repeat of our question. */
+static const char *const known[] = {
+	"errcode", "errmsg", "verify_ret", "verify_id", "out_seq_no", "cert_hash", "openid", NULL,
+};
+
+static bool differs(const struct json *root, const char *name, const char *ours)
+{
+	const struct json *j = json_get(root, name);
+
+	return j != NULL && (j->type != JSON_STRING || !str_is(j->str, ours));
+}
+
+static void read_query(struct crypt *c, const struct session *s, const struct json *root,
 		       struct wx_answer *ret)
 {
-	static const char *const known[] = { "errcode", "errmsg", "verify_ret", NULL };
-
 	(void)c;
 	*ret = (struct wx_answer){ .unreadable = root == NULL || root->type != JSON_OBJECT };
 	if (ret->unreadable)
 		return;
-	ret->unknown_field = wx_unknown_field(root, known, allow);
+	ret->other_question = differs(root, "verify_id", s->sealed.key) ||
+			      differs(root, "out_seq_no", s->sealed.out_seq_no) ||
+			      differs(root, "cert_hash", s->sealed.cert_hash) ||
+			      differs(root, "openid", s->sealed.openid);
 	ret->errcode = wx_answer_int(root, "errcode");
 	ret->ret = wx_answer_int(root, "verify_ret");
 }
@@ -92,5 +105,6 @@ const struct wx_protocol wx_protocol_2_0 = {
 	.put_open = put_open,
 	.put_query = put_query,
 	.read_query = read_query,
+	.known = known,
 	.verdict = verdict_2_0,
 };

@@ -47,8 +47,6 @@ struct verdict verdict_of_call(const struct wx_answer *a)
 		return unusable(a->errcode.is == ABSENT ? "errcode_missing" : "errcode_type");
 	if (a->errcode.n != 0)
 		return refused(a->errcode.n);
-	if (a->unknown_field)
-		return unusable("unknown_field");
 	if (a->ret.is != PRESENT)
 		return unusable(a->ret.is == ABSENT ? "result_missing" : "result_type");
 	return (struct verdict){ VERDICT_PASSED, CLASS_PASSED, "passed", 0 };
@@ -88,6 +86,8 @@ struct verdict verdict_2_0(const struct session *s, const struct wx_answer *a)
 	struct verdict call = verdict_of_call(a);
 
 	(void)s; /* WeChat compares: we asked with what the session holds */
+	if (a->other_question)
+		return unusable("other_question");
 	if (call.kind != VERDICT_PASSED)
 		return call;
 	if (a->ret.n != 10000)

@@ -24,7 +24,17 @@ struct audit_trouble {
 	int64_t say_again;
 };
 
+enum { NEW_FIELDS_MAX = 16 };
+
+/* Members of answers that were told to the operator, by the hash of their name. */
+struct new_fields {
+	struct digest names[NEW_FIELDS_MAX];
+	unsigned nr; /* one more: it was said that no more are named */
+};
+
+struct json;
 struct token;
+struct wx_protocol;
 
 struct wx {
 	struct loop *loop;
@@ -36,6 +46,7 @@ struct wx {
 	struct breaker breaker;
 	struct audit *audit; /* NULL: none */
 	struct audit_trouble audit_trouble;
+	struct new_fields new_fields;
 	struct token **tokens; /* one an app, in the order of conf->apps */
 	unsigned *in_flight;   /* calls under way, likewise */
 };
@@ -48,5 +59,11 @@ bool wx_breaker_allows(struct wx *wx);
  * of WeChat; why there is none goes into the log, once a minute.
  */
 void wx_breaker_report(struct wx *wx, const struct http_call *call);
+
+/*
+ * Logs each member of a query's answer (an object) that the protocol does not know: once
+ * a worker, by its name only, and no more than NEW_FIELDS_MAX of them.
+ */
+void wx_note_new_fields(struct wx *wx, const struct wx_protocol *p, const struct json *answer);
 
 #endif

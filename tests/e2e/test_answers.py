@@ -52,6 +52,9 @@ def http_damages(good):
         ("blank", "body", {"body": " \n"}),
         ("half", "body", {"body": half}),
         ("tail", "body", {"body": good + "x"}),
+        ("tail_quote", "body", {"body": good + '"'}),
+        ("form_feed", "body", {"body": "\f" + good}),
+        ("vertical_tab", "body", {"body": good + "\v"}),
         ("two", "body", {"body": good + good}),
         ("array", "body", {"body": "[" + good + "]"}),
         ("quoted", "body", {"body": json.dumps(good)}),
@@ -75,7 +78,7 @@ def http_damages(good):
     ]
 
 
-def field_damages(good, integers, texts=(), unknown=True):
+def field_damages(good, integers, texts=()):
     """Damage of single fields, as verbatim bodies."""
     out = []
     for field in integers:
@@ -89,10 +92,6 @@ def field_damages(good, integers, texts=(), unknown=True):
         for name, value in NOT_THE_TEXT.items():
             out.append(("%s_%s" % (field, name), "body", {"body": text(good, **{field: value})}))
         out.append(("%s_twice" % field, "body", {"body": text({field: "x"})[:-1] + "," + text(good)[1:]}))
-    if unknown:
-        out.append(("unknown", "body", {"body": text(good, liveness_ret=1)}))
-        out.append(("unknown_null", "body", {"body": text(good, x=None)}))
-        out.append(("unknown_long", "body", {"body": text(good, x="x" * NEARLY_TOO_LARGE)}))
     return out
 
 
@@ -178,15 +177,28 @@ def test_without_a_known_openid_it_need_not_be_there(rig):
     assert user.verify().status == 200
 
 
-def test_a_field_that_the_operator_allowed_does_not_count_as_unknown(build):
-    rig = build(apps=(PARAM10,), wechat={"allow_fields": ["liveness_ret"]})
-    for field, status in (("liveness_ret", 200), ("liveness", 502)):
-        user = rig.user(PARAM10).open()
+@pytest.mark.parametrize("who,path", [(PARAM10, "getinfo"), (PARAM20, "queryverifyinfo")], ids=["1.0", "2.0"])
+def test_fields_that_no_verdict_rests_on_are_ignored_and_told_once(build, who, path):
+    rig = build(workers=1, apps=(who,))
+    for fields in ({"liveness_score": 99}, {"x": None}, {"x": "x" * NEARLY_TOO_LARGE}, {"liveness_score": {"errcode": 1}},
+                   {"11010519491231002X": 1}):
+        user = rig.user(who).open()
         user.scan()
-        arm(rig, "getinfo", "set", {"fields": {field: 1}})
-        answer = user.verify()
-        assert answer.status == status, answer
-    assert rig.pool.line_of(answer)["why"] == "unknown_field"
+        arm(rig, path, "set", {"fields": fields})
+        assert user.verify().status == 200, fields
+    told = [line["field"] for line in rig.pool.lines(event="new_field")]
+    assert told == ["liveness_score", "x", "(not shown)"], told
+
+
+@pytest.mark.parametrize("who,path", [(PARAM10, "getinfo"), (PARAM20, "queryverifyinfo")], ids=["1.0", "2.0"])
+def test_a_field_that_is_ignored_must_not_stand_twice_either(rig, who, path):
+    user = rig.user(who).open()
+    user.scan()
+    good = QUERY20 if who is PARAM20 else getinfo_answer(user)
+    arm(rig, path, "body", {"body": '{"x":1,"x":1,' + text(good)[1:]})
+    answer = user.verify()
+    assert answer.status == 502 and rig.pool.line_of(answer)["why"] == "unreadable_answer"
+    assert user.verify().status == 200
 
 
 # --- 2.0 -----------------------------------------------------------------------------------------
@@ -221,6 +233,23 @@ def test_no_damaged_answer_of_queryverifyinfo_passes_and_the_next_good_one_does(
     assert len(cases) > 60
 
 
+def test_what_an_answer_of_2_0_repeats_of_the_question_has_to_be_ours(rig):
+    for field in ("verify_id", "out_seq_no", "cert_hash", "openid"):
+        user = rig.user(PARAM20).open()
+        user.scan()
+        for kind, spec in (("body", {"body": text(QUERY20, **{field: "other"})}),
+                           ("body", {"body": text(QUERY20, **{field: None})}),
+                           ("body", {"body": text({"errcode": 84001, field: "other"})})):
+            arm(rig, "queryverifyinfo", kind, spec)
+            answer = user.verify()
+            assert answer.status == 502, (field, answer)
+            assert rig.pool.line_of(answer)["why"] == "other_question"
+        assert user.verify().status == 200, field
+    user = rig.user(PARAM20).open()
+    arm(rig, "queryverifyinfo", "body", {"body": text(QUERY20, openid=user.openid, verify_id=user.key)})
+    assert user.verify().status == 200
+
+
 def test_numbers_that_are_no_pass_do_not_pass(rig):
     for value in (0, 1, -10000, 10001, 100000, 1000):
         user = rig.user(PARAM20).open()
@@ -240,7 +269,7 @@ def test_numbers_that_are_no_pass_do_not_pass(rig):
 def test_no_damaged_answer_opens_a_session(rig, app, path, key):
     good = {"errcode": 0, "errmsg": OK_WITH_RID, key: "k" * 32, "expires_in": 3600}
     texts = [key]
-    cases = http_damages(text(good)) + field_damages(good, ["errcode", "expires_in"], texts, unknown=False)
+    cases = http_damages(text(good)) + field_damages(good, ["errcode", "expires_in"], texts)
     cases += [("expires_in_%d" % n, "body", {"body": text(good, expires_in=n)}) for n in (0, -1, 86401)]
     cases.append(("key_long", "body", {"body": text(good, **{key: "k" * 1000})}))
     before = rig.pool.segment()
@@ -284,9 +313,9 @@ def test_a_key_that_wechat_gives_twice_is_the_callers_newest_session_and_nobody_
 
 def test_no_damaged_answer_of_jscode2session_is_a_login(rig):
     good = {"openid": "oTester", "session_key": "AAAAAAAAAAAAAAAAAAAAAA=="}
-    cases = http_damages(text(good)) + field_damages(good, [], ["openid"], unknown=False)
+    cases = http_damages(text(good)) + field_damages(good, [], ["openid"])
     with_errcode = {**good, "errcode": 0}
-    cases += [case for case in field_damages(with_errcode, ["errcode"], unknown=False)
+    cases += [case for case in field_damages(with_errcode, ["errcode"])
               if case[0] not in ("errcode_missing", "errcode_in_capitals")]
     cases += [("openid_" + name, "body", {"body": text(good, openid=value)})
               for name, value in (("blank", "o x"), ("quote", 'o"x'), ("nul", "o\0x"), ("long", "o" * 129),
@@ -311,7 +340,7 @@ TOKEN = {"access_token": "98_" + "t" * 100, "expires_in": 7200}
 
 def token_cases():
     cases = [case for case in http_damages(text(TOKEN)) if case[0] not in ("closed",)]
-    cases += field_damages(TOKEN, ["expires_in"], ["access_token"], unknown=False)
+    cases += field_damages(TOKEN, ["expires_in"], ["access_token"])
     cases += [("expires_in_%d" % n, "body", {"body": text(TOKEN, expires_in=n)}) for n in (0, -1, 10**9)]
     cases += [("token_" + name, "body", {"body": text(TOKEN, access_token=value)})
               for name, value in (("blank", "a b"), ("amp", "a&b"), ("newline", "a\r\nb"), ("long", "t" * 5000),

@@ -450,7 +450,7 @@ def test_what_deserves_a_second_thought_is_told_with_the_app(tmp_path, clean):
     alone, _ = conf_file(tmp_path, apps=(ANON10, PARAM20))
     conf = json.loads(alone.read_text())
     clean.append(conf)
-    conf.update(accept_get=True, identity={"lookup_url": "https://127.0.0.1:1/identity"})
+    conf.update(accept_get=True, wechat={**conf["wechat"], "allow_fields": ["x"]}, identity={"lookup_url": "https://127.0.0.1:1/identity"})
     for app in conf["apps"]:
         del app["business_secret_file"]
     alone.write_text(json.dumps(conf))
@@ -459,4 +459,5 @@ def test_what_deserves_a_second_thought_is_told_with_the_app(tmp_path, clean):
                        (PARAM20, "cannot learn a verdict"), (PARAM20, "identity.lookup_url is not asked")):
         assert [line for line in said.splitlines()
                 if line.startswith("warning: %s: " % app.appid) and words in line], (app, words, said)
-    assert "warning: accept_get" in said and "%s: caller" % PARAM20.appid not in said
+    assert "warning: accept_get" in said and "warning: wechat.allow_fields does nothing" in said
+    assert "%s: caller" % PARAM20.appid not in said

@@ -74,7 +74,7 @@ static bool may_pass(int protocol)
 
 static void try_verdict(int protocol, struct str text)
 {
-	struct wx_answer a = answer_of(keys, protocol, text, NULL);
+	struct wx_answer a = answer_of(keys, &issued[protocol], text);
 	struct verdict v = wx_protocol(protocol)->verdict(&issued[protocol], &a);
 
 	ensure(v.kind != VERDICT_PASSED || may_pass(protocol));

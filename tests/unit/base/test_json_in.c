@@ -232,6 +232,98 @@ static void what_is_not_json_is_refused(void **state)
 	}
 }
 
+/* What yajl by itself takes, and its kind: each is refused, with comments and without. */
+static void what_yajl_lets_through_is_refused(void **state)
+{
+	static const struct str rows[] = {
+		/* a string behind the document that never ends */
+		STR("{\"errcode\":0,\"verify_ret\":10000}\""),
+		STR("{}\""),
+		STR("{} \""),
+		STR("{}\n\"x\": 1, "),
+		STR("{}\"\\\""),
+		STR("{}\"\\\\\\\""),
+		STR("{}\"\xE5\xBC\xA0"),
+		STR("[]\""),
+		STR("1\""),
+		STR("1 \""),
+		STR("true\""),
+		STR("null \"x"),
+		STR("\"\"\""),
+		STR("\"a\" \"b"),
+		/* other tokens that only begin behind it */
+		STR("{}t"),
+		STR("{}tru"),
+		STR("{}n"),
+		STR("{}fals"),
+		STR("{}-"),
+		STR("{}1"),
+		STR("{}1."),
+		STR("{}1e"),
+		STR("{}/"),
+		STR("{}\"\\"),
+		STR("{}\"\\u00"),
+		STR("{}/*"),
+		STR("{}/* \""),
+		STR("{}/* *"),
+		STR("{}/*/"),
+		STR("/*{}"),
+		STR("{}\\"),
+		/* blanks that are none: vertical tab, form feed and other controls, U+0085 and on
+		 */
+		STR("\v{}"),
+		STR("\f{}"),
+		STR("{\v}"),
+		STR("{\f}"),
+		STR("{}\v"),
+		STR("{}\f"),
+		STR("{} \v "),
+		STR("{\"a\"\v:1}"),
+		STR("{\"a\":\f1}"),
+		STR("{\"a\":1\v}"),
+		STR("{\"a\":1,\f\"b\":2}"),
+		STR("[\v]"),
+		STR("[1,\v2]"),
+		STR("[1\f,2]"),
+		STR("1\v"),
+		STR("\f1"),
+		STR("true\f"),
+		STR("\"x\"\v"),
+		STR("{}\b"),
+		STR("{}\x1f"),
+		STR("{}\x7f"),
+		STR("{}\xC2\x85"),
+		STR("{}\xC2\xA0"),
+		STR("{}\xE2\x80\xA8"),
+		STR("{}\xE3\x80\x80"),
+		STR("{}\xEF\xBB\xBF"),
+	};
+	unsigned taken = 0;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		for (unsigned flags = 0; flags <= JSON_COMMENTS; flags++) {
+			if (refusal(rows[i], flags, NULL) == NULL)
+				print_error("row %zu: %s was taken\n", i, rows[i].p);
+			taken += error.what == NULL;
+			assert_true(error.at <= rows[i].len + 1);
+		}
+	}
+	assert_int_equal(taken, 0);
+	assert_non_null(refusal(STR("{\n\"a\":\v1}"), 0, NULL));
+	assert_int_equal(error.at, 6);
+}
+
+static void the_four_blanks_and_what_a_string_holds_are_no_fault(void **state)
+{
+	struct json *root;
+
+	(void)state;
+	assert_null(refusal(STR(" \t\r\n{ \t\r\n\"a\"\t:\r1\n, \"b\" : [ ] } \t\r\n"), 0, NULL));
+	assert_null(refusal(STR("[\"\\\"\",\"\\\\\",\"/* // \x7f\",-1.5E+3]"), 0, &root));
+	assert_int_equal(root->count, 4);
+}
+
 static void text_is_well_formed_utf8_or_refused(void **state)
 {
 	static const struct {
@@ -476,8 +568,9 @@ static void comments_are_for_configuration_files_only(void **state)
 	static const char *const rows[] = {
 		"// one\n{ /* two */ \"a\": /* three */ 1 // four\n }",
 		"{} // behind",
+		"{} // C:\\ud800",
 		"/**/{}",
-		"{\"a\":1,/* \" */\"b\":2}",
+		"{\"a\":1,/* \" */\"b\":2} // \"",
 	};
 	struct json *root;
 
@@ -532,6 +625,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(integers_are_strict, fresh_arena, drop_arena),
 		cmocka_unit_test_setup_teardown(what_is_not_json_is_refused, fresh_arena,
 						drop_arena),
+		cmocka_unit_test_setup_teardown(what_yajl_lets_through_is_refused, fresh_arena,
+						drop_arena),
+		cmocka_unit_test_setup_teardown(
+			the_four_blanks_and_what_a_string_holds_are_no_fault, fresh_arena,
+			drop_arena),
 		cmocka_unit_test_setup_teardown(text_is_well_formed_utf8_or_refused, fresh_arena,
 						drop_arena),
 		cmocka_unit_test_setup_teardown(surrogates_come_in_pairs, fresh_arena, drop_arena),

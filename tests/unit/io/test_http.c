@@ -298,7 +298,13 @@ static const struct manners manners[] = {
 	{ "/nothing",      ERR_LOST,      0,   NULL,    false },
 	{ "/short",        ERR_SYNTAX,    200, NULL,    false },
 	{ "/garbage",      ERR_SYNTAX,    0,   NULL,    false },
+	{ "/same-size",    OK,            200, "ok",    true  },
 	{ "/two-sizes",    ERR_SYNTAX,    200, NULL,    false },
+	{ "/listed-sizes",  ERR_SYNTAX,    200, NULL,    false },
+	{ "/no-size",       ERR_SYNTAX,    200, NULL,    false },
+	{ "/size-then-way", ERR_SYNTAX,    200, NULL,    false },
+	{ "/way-then-size", ERR_SYNTAX,    200, NULL,    false },
+	{ "/way-twice",     ERR_SYNTAX,    200, NULL,    false },
 	{ "/two-ways",     ERR_SYNTAX,    200, NULL,    false },
 	{ "/minus",        ERR_SYNTAX,    200, NULL,    false },
 };

@@ -380,7 +380,6 @@ static inline struct wx *another_worker(void)
 
 static inline void fake_start(bool wait)
 {
-	static const char *const no_fields[] = { NULL };
 
 	alarm(60); /* nothing here may hang */
 	loop = loop_create();
@@ -392,7 +391,6 @@ static inline void fake_start(bool wait)
 	fake_conf.wechat.host = "https://wechat.test";
 	fake_conf.wechat.total_ms = 8000;
 	fake_conf.wechat.connect_ms = 2000;
-	fake_conf.wechat.allow_fields = no_fields;
 	fake_conf.breaker.failures = 20;
 	fake_conf.breaker.open = 10;
 	memset(&fake_store, 0, sizeof fake_store);

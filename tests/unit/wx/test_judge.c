@@ -932,8 +932,10 @@ static void no_other_answer_passes_in_2_0(void **state)
 		{ OK, 200, "{\"errcode\":0,\"verify_ret\":1e4}", JUDGE_UNDECIDED },
 		{ OK, 200, "{\"errcode\":1,\"verify_ret\":10000}", JUDGE_UNDECIDED },
 		{ OK, 200, "{\"errcode\":-1,\"verify_ret\":10000}", JUDGE_UNDECIDED },
-		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10000,\"identify_ret\":0}",
+		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10000,\"verify_id\":\"other\"}",
 		  JUDGE_UNDECIDED },
+		{ OK, 200, "{\"errcode\":84001,\"openid\":\"" ANOTHER "\"}", JUDGE_UNDECIDED },
+		{ OK, 200, YES "\"", JUDGE_UNDECIDED },
 		{ OK, 200, "{\"errcode\":0,\"identify_ret\":0}", JUDGE_UNDECIDED },
 		{ OK, 200, YES YES, JUDGE_UNDECIDED },
 		{ OK, 200, "{\"errcode\":0,\"verify_ret\":10005}", JUDGE_PENDING },
@@ -1288,6 +1290,53 @@ static void where_no_line_is_required_it_goes_on_and_is_told(void **state)
 	unlink(log_file);
 }
 
+/* A pass whose answer holds these members, too. */
+static void pass_with(const char *members)
+{
+	struct person *a;
+	char text[300];
+	struct try t;
+
+	memset(fake_store.values, 0, sizeof fake_store.values);
+	person_nr = 0;
+	a = person(PROTOCOL_2_0, USER_OPENID);
+	a->may_pass = true;
+	snprintf(text, sizeof text, "{\"errcode\":0,\"verify_ret\":10000%s}", members);
+	fake_net.queued[QUERY_2] = fake_net.taken[QUERY_2] = 0;
+	answer_next(QUERY_2, OK, 0, text);
+	assert_int_equal(judge2(&t, a, a->id), JUDGE_ENDED);
+	assert_true(passed(&t));
+}
+
+static void a_new_field_is_named_once(void **state)
+{
+	char log_file[] = "/tmp/benren-judge-log-XXXXXX", member[40];
+
+	(void)state;
+	close(mkstemp(log_file));
+	assert_int_equal(log_open(log_file, LOG_INFO, false), OK);
+	pass_with(",\"errmsg\":\"ok\",\"openid\":\"" USER_OPENID "\"");
+	assert_int_equal(count_in(log_file, "new_field"), 0);
+	for (int i = 0; i < 2; i++)
+		pass_with(",\"liveness_score\":\"4711\"");
+	assert_int_equal(count_in(log_file, "\"protocol\":\"2.0\",\"field\":\"liveness_score\""),
+			 1);
+	pass_with(",\"a\\u000ab\\u2028\":1,\"x_11010519491231002X\":1,\"12345678_90abcdef\":1");
+	assert_int_equal(count_in(log_file, "\"field\":\"a?b?\""), 1);
+	assert_int_equal(count_in(log_file, "\"field\":\"12345678_90abcdef\""), 1);
+	assert_int_equal(count_in(log_file, "\"field\":\"(not shown)\""), 1);
+	assert_int_equal(count_in(log_file, "1949"), 0);
+	assert_int_equal(count_in(log_file, "4711"), 0);
+	for (int i = 0; i < 20; i++) {
+		snprintf(member, sizeof member, ",\"more%d\":0", i);
+		pass_with(member);
+	}
+	assert_int_equal(count_in(log_file, "\"new_field\""), 16);
+	assert_int_equal(count_in(log_file, "\"new_fields\""), 1);
+	assert_int_equal(log_open(NULL, LOG_INFO, false), OK);
+	unlink(log_file);
+}
+
 static void without_an_audit_file_nothing_is_written(void **state)
 {
 	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
@@ -1347,6 +1396,7 @@ int main(void)
 		BOTH(nor_is_anybody_failed),
 		BOTH(a_refusal_stands_without_a_line),
 		BOTH(where_no_line_is_required_it_goes_on_and_is_told),
+		BOTH(a_new_field_is_named_once),
 		BOTH(without_an_audit_file_nothing_is_written),
 	};
 

@@ -213,7 +213,7 @@ static const char *good_answer(int protocol)
 static struct verdict verdict_of(int protocol, struct str text)
 {
 	struct session s = opened_session(keys, &apps[protocol], USER_OPENID);
-	struct wx_answer a = answer_of(keys, protocol, text, NULL);
+	struct wx_answer a = answer_of(keys, &s, text);
 
 	return wx_protocol(protocol)->verdict(&s, &a);
 }
@@ -414,6 +414,9 @@ static void strange_bytes_make_an_answer_unreadable(void **state)
 {
 	static const char *const tails[] = {
 		"} x",
+		"}\"",
+		"}\v",
+		"\f}",
 		"}{}",
 		"}\n{}",
 		"}]",
@@ -459,19 +462,89 @@ static void a_nul_behind_the_answer_makes_it_unreadable(void **state)
 			 VERDICT_NONE);
 }
 
-static void a_field_that_nobody_documented_needs_leave(void **state)
+/* Of any name and type, other generations' and near misses of what counts among them. */
+static void a_member_that_no_verdict_rests_on_is_ignored(void **state)
 {
-	static const char *const allow[] = { "risk", NULL };
-	static const char text[] = "{\"errcode\":0,\"verify_ret\":10000,\"risk\":1}";
-	struct session s = opened_session(keys, &apps[PROTOCOL_2_0], USER_OPENID);
+	static const char *const members[] = {
+		"\"liveness_score\":99",
+		"\"x\":null",
+		"\"\":\"\"",
+		"\"a\":[1,{\"errcode\":1}]",
+		"\"Errcode\":84001",
+		"\"errcode \":84001",
+		"\"data\":{\"errcode\":-1,\"verify_ret\":10003,\"identify_ret\":10003}",
+	};
+	char to[200];
 
 	(void)state;
-	assert_string_equal(verdict_of(PROTOCOL_2_0, str_of(text)).word, "unknown_field");
-	struct wx_answer a = answer_of(keys, PROTOCOL_2_0, str_of(text), allow);
-	assert_int_equal(verdict_2_0(&s, &a).kind, VERDICT_PASSED);
-	/* The other generation's fields are not known in this one. */
-	assert_string_equal(verdict_with(PROTOCOL_2_0, "10000", "10000,\"identify_ret\":0").word,
-			    "unknown_field");
+	for (size_t i = 0; i < ARRAY_LEN(members); i++) {
+		snprintf(to, sizeof to, "{%s,\"errcode\":0", members[i]);
+		assert_string_equal(verdict_with(PROTOCOL_1_0, "{\"errcode\":0", to).word,
+				    "passed");
+		assert_string_equal(verdict_with(PROTOCOL_2_0, "{\"errcode\":0", to).word,
+				    "passed");
+	}
+	assert_string_equal(verdict_with(PROTOCOL_2_0, "10000", "10000,\"identify_ret\":1").word,
+			    "passed");
+	assert_string_equal(
+		verdict_with(PROTOCOL_1_0, "_ret\":0", "_ret\":0,\"verify_ret\":1").word, "passed");
+	/* Those we know and do not need, too. */
+	assert_string_equal(
+		verdict_with(PROTOCOL_1_0, "\"validate_data\":\"\"", "\"validate_data\":[]").word,
+		"passed");
+	assert_string_equal(verdict_with(PROTOCOL_2_0, "\"errmsg\":\"ok\"", "\"errmsg\":7").word,
+			    "passed");
+}
+
+static void a_member_that_is_ignored_must_not_stand_twice_either(void **state)
+{
+	(void)state;
+	for (int protocol = PROTOCOL_1_0; protocol <= PROTOCOL_2_0; protocol++) {
+		assert_string_equal(verdict_with(protocol, "{", "{\"score\":1,\"score\":1,").word,
+				    "unreadable_answer");
+		assert_string_equal(verdict_with(protocol, "{", "{\"o\":{\"a\":1,\"a\":2},").word,
+				    "unreadable_answer");
+	}
+}
+
+#define REPEATING "{\"errcode\":0,\"verify_ret\":10000,\"%s\":%s}"
+
+/* 2.0: members that need not be there, and have to be ours if they are. */
+static void what_an_answer_repeats_of_the_question_has_to_be_ours(void **state)
+{
+	static const char *const bad[] = {
+		"\"\"", "\"other\"", "null", "0", "true", "[]", "{}",
+	};
+	struct session s = opened_session(keys, &apps[PROTOCOL_2_0], USER_OPENID);
+	const struct {
+		const char *name, *ours;
+	} rows[] = {
+		{ "verify_id", s.sealed.key },
+		{ "out_seq_no", s.sealed.out_seq_no },
+		{ "cert_hash", s.sealed.cert_hash },
+		{ "openid", s.sealed.openid },
+	};
+	char text[300];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char ours[160];
+		snprintf(ours, sizeof ours, "\"%s\"", rows[i].ours);
+		snprintf(text, sizeof text, REPEATING, rows[i].name, ours);
+		struct wx_answer a = answer_of(keys, &s, str_of(text));
+		assert_string_equal(verdict_2_0(&s, &a).word, "passed");
+		for (size_t k = 0; k <= ARRAY_LEN(bad); k++) {
+			ours[1] ^= 1; /* the last: one character off */
+			snprintf(text, sizeof text, REPEATING, rows[i].name,
+				 k < ARRAY_LEN(bad) ? bad[k] : ours);
+			ours[1] ^= 1;
+			a = answer_of(keys, &s, str_of(text));
+			assert_string_equal(verdict_2_0(&s, &a).word, "other_question");
+		}
+	}
+	/* In 1.0 they are the other generation's. */
+	assert_string_equal(verdict_with(PROTOCOL_1_0, "{", "{\"verify_id\":\"other\",").word,
+			    "passed");
 }
 
 /* J38, J43-J45 */
@@ -505,7 +578,7 @@ static void what_binds_may_come_in_another_case_but_not_otherwise(void **state)
 	md5_hex(name, PERSON_NAME);
 	assert_string_equal(verdict_with(PROTOCOL_1_0, name, lower_hex).word, "other_name");
 	assert_string_equal(verdict_with(PROTOCOL_1_0, "\"openid\"", "\"open_id\"").word,
-			    "unknown_field");
+			    "openid_missing");
 	/* A key of the same text in capitals is another key. */
 	assert_string_equal(
 		verdict_with(PROTOCOL_1_0, USER_ID_KEY, "0123456789ABCDEF0123456789ABCDEF").word,
@@ -590,7 +663,9 @@ int main(void)
 		cmocka_unit_test(nothing_stands_twice),
 		cmocka_unit_test(strange_bytes_make_an_answer_unreadable),
 		cmocka_unit_test(a_nul_behind_the_answer_makes_it_unreadable),
-		cmocka_unit_test(a_field_that_nobody_documented_needs_leave),
+		cmocka_unit_test(a_member_that_no_verdict_rests_on_is_ignored),
+		cmocka_unit_test(a_member_that_is_ignored_must_not_stand_twice_either),
+		cmocka_unit_test(what_an_answer_repeats_of_the_question_has_to_be_ours),
 		cmocka_unit_test(what_binds_may_come_in_another_case_but_not_otherwise),
 		cmocka_unit_test(each_binding_has_to_be_a_text),
 		cmocka_unit_test(the_request_id_is_taken_out_of_the_message),

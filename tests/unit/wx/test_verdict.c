@@ -184,9 +184,30 @@ static void an_unreadable_answer_decides_nothing(void **state)
 	assert_verdict(verdict_1_0(&v1, &one), VERDICT_NONE, CLASS_UPSTREAM, "unreadable_answer");
 	assert_verdict(verdict_2_0(&v2, &two), VERDICT_NONE, CLASS_UPSTREAM, "unreadable_answer");
 	one.unreadable = two.unreadable = false;
-	one.unknown_field = two.unknown_field = true;
-	assert_verdict(verdict_1_0(&v1, &one), VERDICT_NONE, CLASS_UPSTREAM, "unknown_field");
-	assert_verdict(verdict_2_0(&v2, &two), VERDICT_NONE, CLASS_UPSTREAM, "unknown_field");
+}
+
+/* Whatever it says: a pass, a refusal that ends the session, or that it goes on. */
+static void an_answer_to_another_question_decides_nothing(void **state)
+{
+	static const struct {
+		int64_t errcode, ret;
+		enum verdict_kind kind;
+	} rows[] = {
+		{ 0, 10000, VERDICT_PASSED },
+		{ 0, 10003, VERDICT_FAILED },
+		{ 0, 10005, VERDICT_PENDING },
+		{ 84001, 0, VERDICT_FAILED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct wx_answer a = { .errcode = { PRESENT, rows[i].errcode },
+				       .ret = { PRESENT, rows[i].ret } };
+		assert_int_equal(verdict_2_0(&v2, &a).kind, rows[i].kind);
+		a.other_question = true;
+		assert_verdict(verdict_2_0(&v2, &a), VERDICT_NONE, CLASS_UPSTREAM,
+			       "other_question");
+	}
 }
 
 /* Every number of the table, and numbers around it, in every place it can stand. */
@@ -312,7 +333,7 @@ static void only_one_of_twelve_keys_and_md5s_passes(void **state)
 			 USER_OPENID, md5_hex(name, i % 2 == 0 ? PERSON_NAME : "李四"),
 			 md5_hex(id, i % 2 == 0 ? PERSON_ID : "440524188001010014"),
 			 key == NULL ? "" : ",\"user_id_key\":", key == NULL ? "" : key);
-		struct wx_answer a = answer_of(keys, PROTOCOL_1_0, str_of(text), NULL);
+		struct wx_answer a = answer_of(keys, &v1, str_of(text));
 		bool pass = verdict_1_0(&v1, &a).kind == VERDICT_PASSED;
 		assert_true(pass == (i == 0));
 		passed += pass;
@@ -329,6 +350,7 @@ int main(void)
 		cmocka_unit_test(the_openid_counts_if_we_know_the_callers),
 		cmocka_unit_test(one_combination_in_seven_hundred_and_twenty_nine_passes),
 		cmocka_unit_test(an_unreadable_answer_decides_nothing),
+		cmocka_unit_test(an_answer_to_another_question_decides_nothing),
 		cmocka_unit_test(no_number_but_two_passes),
 		cmocka_unit_test(a_number_beyond_int_is_not_shown_as_another),
 		cmocka_unit_test(zero_is_no_pass_in_2_0_and_10000_none_in_1_0),

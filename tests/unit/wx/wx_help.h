@@ -71,10 +71,8 @@ static inline struct session opened_session(struct crypt *c, const struct conf_a
 }
 
 /* What a protocol makes of an answer's text. */
-static inline struct wx_answer answer_of(struct crypt *c, int protocol, struct str text,
-					 const char *const *allow)
+static inline struct wx_answer answer_of(struct crypt *c, const struct session *s, struct str text)
 {
-	static const char *const none[] = { NULL };
 	struct json_error error;
 	struct json *root = NULL;
 	struct wx_answer answer;
@@ -83,7 +81,7 @@ static inline struct wx_answer answer_of(struct crypt *c, int protocol, struct s
 	arena_init(&arena, 1024 * 1024);
 	if (json_parse(&arena, text, 0, &root, &error) != OK)
 		root = NULL;
-	wx_protocol(protocol)->read_query(c, root, allow == NULL ? none : allow, &answer);
+	wx_protocol(s->rec.protocol)->read_query(c, s, root, &answer);
 	arena_finish(&arena);
 	return answer;
 }
