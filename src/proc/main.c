@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "command.h"
 #include "exit_status.h"
+#include "signals.h"
 #include "web/cgi.h"
 #include "worker.h"
 
@@ -194,6 +195,9 @@ int main(int argc, char **argv)
 	const char *named = NULL;
 	int option;
 
+	signals_hold();
+	if (!is_listening(STDIN_FILENO))
+		signals_release();
 	open_standard_fds();
 	crypt_setup();
 	jwt_setup();
@@ -216,5 +220,8 @@ int main(int argc, char **argv)
 		}
 	}
 	conf_find(named, file);
-	return optind < argc ? command_run(commands, file, argv + optind) : worker(file);
+	if (optind == argc)
+		return worker(file);
+	signals_release();
+	return command_run(commands, file, argv + optind);
 }

@@ -7,20 +7,18 @@
 #include "exit_status.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "signals.h"
 #include "store/store.h"
 #include "web/cgi.h"
 #include "web/fcgi.h"
 #include "wx/wx.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { STOP_SIGNALS = 4 };
 
 struct worker {
 	const struct conf *conf;
@@ -34,7 +32,7 @@ struct worker {
 	struct app *app;
 	struct fcgi *fcgi;
 	struct cgi *cgi; /* or this */
-	struct signal_watch stops[STOP_SIGNALS], hangup;
+	struct signals signals;
 	bool draining;
 };
 
@@ -69,32 +67,25 @@ static void on_hangup(struct signal_watch *s)
 			 the_worker->conf->audit.file);
 }
 
-static bool watch_signals(struct worker *w)
-{
-	static const int stops[STOP_SIGNALS] = { SIGTERM, SIGINT, SIGQUIT, SIGUSR1 };
-
-	signal(SIGPIPE, SIG_IGN);
-	for (unsigned i = 0; i < STOP_SIGNALS; i++)
-		if (signal_init(w->loop, &w->stops[i], stops[i], on_stop) != OK)
-			return false;
-	return signal_init(w->loop, &w->hangup, SIGHUP, on_hangup) == OK;
-}
-
-/*
- * No core, no ptrace by others, all the descriptors we may have; a file size limit is
- * an error of a write, not our end.
- */
+/* No core, no ptrace by others, all the descriptors we may have. */
 static void limit_process(void)
 {
 	struct rlimit none = { 0, 0 }, files;
 
-	signal(SIGXFSZ, SIG_IGN);
 	prctl(PR_SET_DUMPABLE, 0);
 	setrlimit(RLIMIT_CORE, &none);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
+}
+
+static int open_signals(struct worker *w)
+{
+	if (signals_watch(&w->signals, w->loop, on_stop, on_hangup) == OK)
+		return EXIT_FINE;
+	log_text(LOG_ERROR, "signals", "signals cannot be watched");
+	return EXIT_FAILED;
 }
 
 static int open_store(struct worker *w)
@@ -209,10 +200,6 @@ static int open_fcgi(struct worker *w)
 		log_text(LOG_ERROR, "listen", "the listening socket on fd 0 cannot be used");
 		return EXIT_FAILED;
 	}
-	if (!watch_signals(w)) {
-		log_text(LOG_ERROR, "signals", "signals cannot be watched");
-		return EXIT_FAILED;
-	}
 	return EXIT_FINE;
 }
 
@@ -262,9 +249,7 @@ static void finish(struct worker *w)
 {
 	fcgi_destroy(w->fcgi);
 	cgi_destroy(w->cgi);
-	for (unsigned i = 0; i < STOP_SIGNALS; i++)
-		signal_finish(&w->stops[i]);
-	signal_finish(&w->hangup);
+	signals_finish(&w->signals);
 	app_destroy(w->app);
 	wx_destroy(w->wx);
 	http_destroy(w->lookup);
@@ -318,6 +303,7 @@ static void begin(struct worker *w)
 {
 	the_worker = w;
 	limit_process();
+	signals_ignore();
 	w->loop = loop_create();
 }
 
@@ -338,7 +324,9 @@ int worker_run(const struct conf *conf)
 	struct worker w = { .conf = conf };
 
 	begin(&w);
-	int status = start(&w, open_fcgi);
+	int status = open_signals(&w);
+	if (status == EXIT_FINE)
+		status = start(&w, open_fcgi);
 	if (status == EXIT_FINE) {
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
 		wx_warm_up(w.wx);
@@ -346,6 +334,7 @@ int worker_run(const struct conf *conf)
 		log_text(LOG_INFO, "stopped", "drained; %" PRIu64 " log lines could not be written",
 			 log_dropped());
 	}
+	signals_hold();
 	finish(&w);
 	return status;
 }

@@ -115,7 +115,7 @@ def test_kill_9_in_the_middle_of_a_query_leaves_a_session_that_can_be_asked_agai
 
 # --- stopping -----------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1],
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGXCPU],
                          ids=lambda s: s.name)
 def test_a_stop_lets_what_is_in_flight_come_to_its_end(build, sig):
     rig = build(workers=2, apps=(PARAM10, PARAM20), delay_ms=2000)
@@ -133,6 +133,29 @@ def test_a_stop_lets_what_is_in_flight_come_to_its_end(build, sig):
     assert len(rig.pool.lines(event="stopping")) == len(rig.pool.lines(event="stopped")) == 2
     rig.pool.start(2)
     each(users, lambda user: user.passes())
+
+
+FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
+STOPS = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1, signal.SIGXCPU, signal.SIGKILL, signal.SIGSTOP}
+
+
+def test_all_other_signals_do_nothing_to_a_request_in_flight(build):
+    rig = build(workers=1, apps=(PARAM10,), delay_ms=1500)
+    worker = rig.pool.workers[0]
+    others = sorted(signal.valid_signals() - FAULTS - STOPS)
+    assert {signal.SIGHUP, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+            signal.SIGPWR, signal.SIGTSTP, signal.SIGTTOU, signal.SIGRTMIN, signal.SIGRTMAX} <= set(others)
+    result = []
+    busy = threading.Thread(target=lambda: result.append(rig.user(PARAM10).identify()))
+    busy.start()
+    where.wait_for(lambda: rig.sandbox.sim("ledger")["in_flight"] == 1, "it is in flight")
+    for sig in others:
+        os.kill(worker.pid, sig)
+        assert worker.running(), sig
+    busy.join()
+    assert result[0].status == 200
+    state = open("/proc/%d/stat" % worker.pid).read().rsplit(")", 1)[1].split()[0]
+    assert state in "SR", "and it is not stopped: " + state
 
 
 def test_a_stopping_worker_takes_nothing_new_and_another_one_does(build):

@@ -146,6 +146,66 @@ def test_the_configuration_is_found_by_option_environment_or_beside_the_binary(t
     assert str(there) not in check().stderr + check().stdout, "one that anybody can write is not taken"
 
 
+# --- told to stop while it starts ---------------------------------------------------------------------
+
+def holds_term(pid):
+    """Is main() under way?  The dynamic loader, before it, holds nothing."""
+    status = open("/proc/%d/status" % pid).read()
+    masks = [int(mask, 16) for mask in re.findall(r"^Sig(?:Blk|Cgt):\s*([0-9a-f]+)$", status, re.M)]
+    return any(mask & 1 << signal.SIGTERM - 1 for mask in masks)
+
+
+def begin(listening, file, **more):
+    return subprocess.Popen([BENREN, "-c", str(file)], stdin=listening[0], stderr=subprocess.PIPE, text=True,
+                            env=environment(), **more)
+
+
+def test_a_stop_that_came_before_everything_else_is_waited_for(tmp_path, listening, clean):
+    """The signal is pending at exec already, and held by the launcher: the earliest there can be."""
+    file, conf = conf_file(tmp_path)
+    clean.append(conf)
+
+    def pending():
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    worker = begin(listening, file, preexec_fn=pending)
+    _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 0, said
+    events = [json.loads(line)["event"] for line in said.splitlines()]
+    assert events[0] == "started" and events[-2:] == ["stopping", "stopped"], events
+
+
+def test_a_stop_at_any_moment_of_the_start_ends_with_0(tmp_path, listening, clean):
+    file, conf = conf_file(tmp_path)
+    clean.append(conf)
+    ended = {"by the signal, in the loader": 0, "with 0": 0}
+    for step in range(0, 121, where.figure(1, 6)):
+        worker = begin(listening, file)
+        time.sleep(step * 0.00025)
+        main = holds_term(worker.pid)
+        worker.terminate()
+        said = worker.communicate(timeout=60)[1]
+        assert worker.returncode == 0 or not main and worker.returncode == -signal.SIGTERM, (step, said)
+        ended["with 0" if worker.returncode == 0 else "by the signal, in the loader"] += 1
+    for _ in range(where.figure(400, 20)):
+        worker = begin(listening, file)
+        while not holds_term(worker.pid):
+            pass
+        worker.terminate()
+        said = worker.communicate(timeout=60)[1]
+        assert worker.returncode == 0, said
+    print(ended)
+
+
+def test_a_command_that_is_told_to_stop_stops(tmp_path):
+    command = subprocess.Popen([BENREN, "receipt", "verify", "-c", str(conf_file(tmp_path)[0])],
+                               stdin=subprocess.PIPE, env=environment())
+    time.sleep(0.3)
+    command.terminate()
+    assert command.wait(20) == -signal.SIGTERM
+
+
 # --- commands -----------------------------------------------------------------------------------------
 
 def test_help_and_version_say_what_they_should():
