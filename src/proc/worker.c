@@ -130,8 +130,9 @@ static const char *or_none(const char *text)
 static struct http_memory memory_of(struct worker *w)
 {
 	w->addresses = (struct addresses_kept){ w->store, w->crypt };
-	return w->store == NULL ? (struct http_memory){ .arg = NULL }
-				: addresses_memory(&w->addresses);
+	if (w->store == NULL)
+		return (struct http_memory){ .arg = NULL };
+	return addresses_memory(&w->addresses);
 }
 
 static int open_wechat(struct worker *w)

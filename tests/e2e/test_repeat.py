@@ -176,7 +176,7 @@ def test_without_a_key_nobody_in_particular_taps_twice(rig):
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 15, "x" * 129, "with blanks in between", "schluessel/0123456",
-                                 '"0123456789abcdef"', "0123456789abcde,0123456789abcde"])
+                                 '"0123456789abcdef"', "0123456789abcde;0123456789abcde"])
 def test_what_is_no_key_is_said_to_be_none(rig, key):
     for app in (PARAM20, ANON10):
         answer = rig.user(app).send("identify", people.person(), headers={KEY: key})
