@@ -60,7 +60,13 @@ def rotate(place):
 
 
 def open_files(pid):
-    return {os.readlink(path) for path in pathlib.Path("/proc/%d/fd" % pid).iterdir()}
+    files = set()
+    for path in pathlib.Path("/proc/%d/fd" % pid).iterdir():
+        try:
+            files.add(os.readlink(path))
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return files
 
 
 def lines(place, name):
