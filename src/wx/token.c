@@ -19,11 +19,11 @@
 #include "base/mem.h"
 #include "wx/codes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 enum {
-	TOKEN_LAYOUT = 1,
 	LEASE_MS = 2000, /* how long a dead keeper holds the others up */
 	RENEW_MS = 1000,
 	REST_MS = 50,
@@ -47,6 +47,9 @@ struct token_record {
 	struct digest refused; /* the token WeChat did not want any more */
 	unsigned char sealed[SEALED_SIZE(TOKEN_MAX + 1)];
 };
+
+static_assert(sizeof(struct token_record) == 104 + SEALED_SIZE(TOKEN_MAX + 1) + 3,
+	      "another TOKEN_LAYOUT");
 
 enum { IDLE, READ, LEASE, CALL, KEEP, REST, STATE_NR };
 
