@@ -34,6 +34,22 @@ enum store_kind {
 	STORE_KIND_NR
 };
 
+/*
+ * The form of the records of each kind.  A record that changes gets another number, and a
+ * segment with another number is not opened: two builds must not read each other's.
+ */
+enum store_layout {
+	SESSION_LAYOUT = 1,
+	INDEX_LAYOUT = 1,
+	CLAIM_LAYOUT = 1,
+	TOKEN_LAYOUT = 1,
+	TICKET_LAYOUT = 1,
+	REPEAT_LAYOUT = 1,
+	NONCE_LAYOUT = 1,
+	BUDGET_LAYOUT = 1,
+	HOST_LAYOUT = 1,
+};
+
 enum { STORE_VALUE_MAX = 1280 }; /* bytes, of any kind; see store_value_max() */
 
 struct store_op {

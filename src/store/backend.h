@@ -26,6 +26,7 @@ struct store {
 /* One row for each kind of value. */
 struct store_row {
 	const char *name;
+	uint32_t layout;      /* of the records, a part of the segment's */
 	uint32_t value_max;   /* bytes */
 	uint32_t per_session; /* how many of them must fit: so many for a session, */
 	uint32_t least;       /* and never fewer than this */
@@ -33,5 +34,8 @@ struct store_row {
 };
 
 extern const struct store_row store_rows[STORE_KIND_NR];
+
+/* A hash of how tables lie in memory, and of the layouts of these records in them. */
+uint64_t store_layout_of(const struct store_row *rows);
 
 #endif

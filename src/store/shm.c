@@ -115,6 +115,16 @@ static uint64_t capacity_of(const struct store_row *row, const struct store_shm_
 	return n < row->least ? row->least : n;
 }
 
+/* FNV-1a over numbers. */
+uint64_t store_layout_of(const struct store_row *rows)
+{
+	uint64_t hash = table_layout();
+
+	for (size_t kind = 0; kind < STORE_KIND_NR; kind++)
+		hash = (hash ^ rows[kind].layout) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
 /*
  * Decides the shape of every table and writes it down in `want`, so that a segment
  * of another shape is not taken for ours.
@@ -124,7 +134,7 @@ static void plan(struct shm *m, const struct store_shm_conf *conf, struct segmen
 	*ret = (struct segment_want){
 		.path = conf->segment,
 		.bytes = SEGMENT_HEAD,
-		.layout = table_layout(),
+		.layout = store_layout_of(store_rows),
 	};
 	for (size_t kind = 0; kind < STORE_KIND_NR; kind++) {
 		const struct store_row *row = &store_rows[kind];

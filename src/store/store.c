@@ -29,16 +29,16 @@ enum {
 
 /* clang-format off */
 const struct store_row store_rows[STORE_KIND_NR] = {
-	/*                  name       value_max      per session  least  shards */
-	[STORE_SESSION] = { "session", SESSION_VALUE, 1,           1,     64 },
-	[STORE_KEY]     = { "key",     KEY_VALUE,     2,           1,     64 },
-	[STORE_CLAIM]   = { "claim",   CLAIM_VALUE,   2,           1,     64 },
-	[STORE_TOKEN]   = { "token",   TOKEN_VALUE,   0,           64,    8 },
-	[STORE_LOGIN]   = { "login",   LOGIN_VALUE,   2,           1,     64 },
-	[STORE_ONCE]    = { "once",    ONCE_VALUE,    1,           1,     64 },
-	[STORE_NONCE]   = { "nonce",   NONCE_VALUE,   4,           1,     64 },
-	[STORE_BUDGET]  = { "budget",  BUDGET_VALUE,  8,           1,     64 },
-	[STORE_HOST]    = { "host",    HOST_VALUE,    0,           16,    1 },
+	/*                  name       layout          value_max      per session  least  shards */
+	[STORE_SESSION] = { "session", SESSION_LAYOUT, SESSION_VALUE, 1,           1,     64 },
+	[STORE_KEY]     = { "key",     INDEX_LAYOUT,   KEY_VALUE,     2,           1,     64 },
+	[STORE_CLAIM]   = { "claim",   CLAIM_LAYOUT,   CLAIM_VALUE,   2,           1,     64 },
+	[STORE_TOKEN]   = { "token",   TOKEN_LAYOUT,   TOKEN_VALUE,   0,           64,    8 },
+	[STORE_LOGIN]   = { "login",   TICKET_LAYOUT,  LOGIN_VALUE,   2,           1,     64 },
+	[STORE_ONCE]    = { "once",    REPEAT_LAYOUT,  ONCE_VALUE,    1,           1,     64 },
+	[STORE_NONCE]   = { "nonce",   NONCE_LAYOUT,   NONCE_VALUE,   4,           1,     64 },
+	[STORE_BUDGET]  = { "budget",  BUDGET_LAYOUT,  BUDGET_VALUE,  8,           1,     64 },
+	[STORE_HOST]    = { "host",    HOST_LAYOUT,    HOST_VALUE,    0,           16,    1 },
 };
 /* clang-format on */
 

@@ -12,7 +12,6 @@
 
 #include <assert.h>
 
-enum { BUDGET_LAYOUT = 1 };
 enum { TAKE, GIVE_BACK, PEEK }; /* wx_budget.mode */
 enum { READ, WRITE, ENDED, STATE_NR };
 

@@ -1,12 +1,15 @@
 /* Index and claim records. */
 #include "keys.h"
 
-enum { INDEX_LAYOUT = 1, CLAIM_LAYOUT = 1 };
+#include <assert.h>
 
 struct index_record {
 	uint32_t layout, reserved;
 	struct digest session, caller;
 };
+
+static_assert(sizeof(struct index_record) == 72, "another INDEX_LAYOUT");
+static_assert(sizeof(struct claim) == 72, "another CLAIM_LAYOUT");
 
 struct digest index_store_key(struct crypt *c, const struct conf_app *app,
 			      const struct digest *key_hash)

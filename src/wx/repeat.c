@@ -16,7 +16,7 @@
 
 #include <assert.h>
 
-enum { REPEAT_LAYOUT = 1, REST_MS = 50 };
+enum { REST_MS = 50 };
 enum { READ, CLAIM, LOOK, REST, ENDED, STATE_NR };
 
 static const struct flow_def def[STATE_NR] = {

@@ -5,11 +5,10 @@
 
 #include <assert.h>
 
-enum { SESSION_LAYOUT = 1 };
-
 /* The record lies in memory that several builds may read: no hidden padding. */
 static_assert(sizeof(struct session_record) == 12 + 12 + 32 + 16 + 24 + 24 + 64 + 8 * 32,
 	      "session_record has unexpected padding");
+static_assert(sizeof(struct session_sealed) == 257 + 65 + 33 + 65, "another SESSION_LAYOUT");
 
 static const struct flow_def states[] = {
 	[SESSION_NEW] = { "new", TO(SESSION_OPENED) },

@@ -6,8 +6,6 @@
 
 #include <assert.h>
 
-enum { TICKET_LAYOUT = 1 };
-
 struct ticket_record {
 	uint32_t layout;
 	char appid[APPID_LEN + 2];

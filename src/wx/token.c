@@ -19,11 +19,11 @@
 #include "base/mem.h"
 #include "wx/codes.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 enum {
-	TOKEN_LAYOUT = 1,
 	LEASE_MS = 2000, /* how long a dead keeper holds the others up */
 	RENEW_MS = 1000,
 	REST_MS = 50,
@@ -48,6 +48,9 @@ struct token_record {
 	unsigned char sealed[SEALED_SIZE(TOKEN_MAX + 1)];
 };
 
+static_assert(sizeof(struct token_record) == 104 + SEALED_SIZE(TOKEN_MAX + 1) + 3,
+	      "another TOKEN_LAYOUT");
+
 enum { IDLE, READ, LEASE, CALL, KEEP, REST, STATE_NR };
 
 static const struct flow_def keeper_def[STATE_NR] = {
@@ -68,7 +71,7 @@ struct token {
 	struct store_op op;      /* READ, LEASE, KEEP */
 	struct store_op renewal; /* CALL */
 	bool renewing, answered; /* a renewal is under way; the call ended meanwhile */
-	bool force, same;        /* CALL: a force_refresh; it brought the refused one again */
+	bool force, same;        /* CALL: a force_refresh; the refused one came, and force may help */
 	struct http_call http;
 	struct timer timer;      /* CALL: renew the lease; REST: look again */
 	struct task start;       /* wakes the keeper when nobody is inside token_get() */
@@ -269,6 +272,19 @@ static bool token_text(struct str s)
 	       str_only(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~");
 }
 
+/*
+ * WeChat refuses a token in one place and gives it in another, and no new one may be had: it
+ * is taken for good.  For a while no refusal of it is asked about again.
+ */
+static void trust(struct token *t, int64_t now)
+{
+	t->rec.retry_at = now + FORCE_PAUSE_MS;
+	log_text(LOG_WARN, "token_disputed",
+		 "%s: WeChat refused a call's access token and gives the same one again: going on "
+		 "with it",
+		 t->app->appid);
+}
+
 /* WeChat gave a token: new, or the one it refused a moment ago. */
 static void accept(struct token *t, struct str value, int64_t seconds)
 {
@@ -278,7 +294,8 @@ static void accept(struct token *t, struct str value, int64_t seconds)
 
 	memcpy(text, value.p, value.len);
 	struct digest hash = token_hash(t, text);
-	t->same = digest_equal(&hash, &rec->refused);
+	bool refused = digest_equal(&hash, &rec->refused);
+	t->same = refused && !t->force && may_force(rec, now);
 	if (t->same) {
 		refuse(t, 40001, "same_token", "WeChat gave the token that it refused before",
 		       STR_NONE);
@@ -289,6 +306,8 @@ static void accept(struct token *t, struct str value, int64_t seconds)
 		rec->fetched = now;
 		rec->expires = now + seconds * 1000;
 		crypt_seal(t->wx->crypt, seal_context(t), text, sizeof text, rec->sealed);
+		if (refused)
+			trust(t, now);
 	}
 	explicit_bzero(text, sizeof text);
 }
@@ -435,6 +454,12 @@ static void take_record(struct token *t)
 		t->op.version = 0;
 }
 
+/* Is the token that came back one that WeChat has given again meanwhile? */
+static bool is_trusted(const struct token *t, const struct token_record *rec, int64_t now)
+{
+	return resting(rec, now) && digest_equal(&rec->refused, &t->unwanted);
+}
+
 /* What the record asks for: a fetch, a rest because somebody else fetches, or nothing. */
 static unsigned on_read(struct token *t)
 {
@@ -444,7 +469,7 @@ static unsigned on_read(struct token *t)
 		return keeper_end(t, ERR_BUSY);
 	take_record(t);
 	expires = t->rec.expires;
-	bool dropped = is_unwanted(t, &t->rec);
+	bool dropped = is_unwanted(t, &t->rec) && !is_trusted(t, &t->rec, now);
 	if (dropped) {
 		t->rec.refused = t->unwanted;
 		t->rec.expires = 0;

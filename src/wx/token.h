@@ -43,7 +43,7 @@ struct token_get {
  *
  * With `another`: if what the store holds is still the refused one it is dropped.
  * When the fetch brings the same one back it is refreshed by force, which WeChat
- * allows 20 times a day, 30 seconds apart.
+ * allows 20 times a day, 30 seconds apart; when it may not be, that one is good.
  */
 enum progress token_get(struct token *t, struct token_get *g,
 			void (*done)(struct token_get *)) MUST_CHECK;

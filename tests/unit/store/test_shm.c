@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include "backend.h"
 #include "base/clock.h"
+#include "segment.h"
 #include "store_help.h"
 
 #include <sched.h>
@@ -240,6 +242,31 @@ static void other_sizes_are_refused(void **state)
 		assert_int_equal(store_open_shm(&conf, &s, &why), ERR_VERSION);
 		assert_null(s);
 		assert_non_null(strstr(why, "other sizes"));
+	}
+}
+
+static uint64_t layout_in_the_file(void)
+{
+	struct segment_head head;
+	FILE *f = fopen(test_path(), "r");
+
+	ensure(f != NULL && fread(&head, sizeof head, 1, f) == 1);
+	fclose(f);
+	return head.layout;
+}
+
+/* A build whose records differ takes no segment of this one, and this one none of its. */
+static void records_of_another_form_are_another_layout(void **state)
+{
+	struct store_row rows[STORE_KIND_NR];
+
+	(void)state;
+	memcpy(rows, store_rows, sizeof rows);
+	assert_int_equal(layout_in_the_file(), store_layout_of(rows));
+	for (size_t kind = 0; kind < STORE_KIND_NR; kind++) {
+		rows[kind].layout++;
+		assert_int_not_equal(layout_in_the_file(), store_layout_of(rows));
+		rows[kind].layout--;
 	}
 }
 
@@ -512,6 +539,7 @@ int main(void)
 		STORE_TEST(as_many_as_configured_fit_and_full_ends_with_expiry),
 		STORE_TEST(sixteen_thousand_sessions_fit),
 		STORE_TEST(other_sizes_are_refused),
+		STORE_TEST(records_of_another_form_are_another_layout),
 		STORE_TEST(it_is_ready_until_somebody_takes_the_file_away),
 		STORE_TEST(a_process_stopped_in_a_lock_makes_one_shard_busy_and_ready_finds_it),
 		STORE_TEST(no_acknowledged_value_is_lost_or_torn_however_many_die),

@@ -351,6 +351,40 @@ static void force_is_used_once_in_thirty_seconds_and_twenty_times_a_day(void **s
 	assert_true(fake_net.forced > 20);
 }
 
+/*
+ * The token is good, and one place at WeChat says 40001 all the same: twice at once, then
+ * every 31 s for a day.  Requests go on, with few fetches.
+ */
+static void a_good_token_that_is_refused_stays_in_use(void **state)
+{
+	struct ask a = { .done = false };
+
+	(void)state;
+	assert_int_equal(ask_now(0, &a), OK);
+	answer_next(STABLE_TOKEN, OK, 0, TOKEN_ANSWER("TOKEN-1"));
+	fake_net.by_default[STABLE_TOKEN] = TOKEN_ANSWER("TOKEN-2");
+	assert_int_equal(ask_another(0, &a), OK);
+	assert_string_equal(a.get.value, "TOKEN-2");
+	assert_int_equal(fake_net.forced, 1);
+	unsigned calls = fake_net.calls[STABLE_TOKEN];
+	for (unsigned i = 0; i < 50; i++) {
+		assert_int_equal(ask_another(i % 4, &a), OK);
+		assert_string_equal(a.get.value, "TOKEN-2");
+		assert_int_equal(ask_now(i % 4, &a), OK);
+	}
+	assert_int_equal(fake_net.forced, 1);
+	assert_int_equal(fake_net.calls[STABLE_TOKEN], calls + 1);
+
+	for (unsigned seconds = 0; seconds < 86400; seconds += 31) {
+		clock_skew_ms += 31000;
+		assert_int_equal(ask_now(seconds % 4, &a), OK);
+		assert_int_equal(ask_another(seconds % 4, &a), OK);
+		assert_string_equal(a.get.value, "TOKEN-2");
+	}
+	assert_in_range(fake_net.forced, 20, 40); /* the day begins with the first */
+	assert_true(fake_net.calls[STABLE_TOKEN] < 2 * 86400 / 31 + 100);
+}
+
 /* T31: ten minutes of requests, four workers, and a secret that is wrong. */
 static void storm(const char *answer, enum err transport)
 {
@@ -598,6 +632,7 @@ int main(void)
 		BOTH(all_at_once_with_a_refused_token_make_one_fetch),
 		BOTH(the_same_token_again_is_refreshed_by_force_once),
 		BOTH(force_is_used_once_in_thirty_seconds_and_twenty_times_a_day),
+		BOTH(a_good_token_that_is_refused_stays_in_use),
 		BOTH(a_wrong_secret_is_no_hot_loop),
 		BOTH(nor_is_40001_where_a_token_is_asked_for),
 		BOTH(nor_is_an_answer_without_a_token),
