@@ -6,13 +6,17 @@
 
 #include "base/str.h"
 
+/* How the answer under way has said how long it is. */
+enum http_framing { FRAMED_NOT, FRAMED_LENGTH, FRAMED_CHUNKED };
+
 struct http_answer {
 	enum err err; /* why it was broken off: ERR_TOO_LARGE, ERR_SYNTAX */
 	char *bytes;
 	size_t len, cap;
-	size_t head_len;   /* bytes of header lines so far, those of 1xx answers too */
-	bool sized, coded; /* it has said how long it is: Content-Length, Transfer-Encoding */
-	int64_t size;      /* the Content-Length */
+	size_t head_len; /* bytes of header lines so far, those of 1xx answers too */
+	bool in_head;    /* between a status line and the empty line */
+	enum http_framing framing;
+	int64_t length; /* FRAMED_LENGTH */
 };
 
 /* For libcurl's HEADERFUNCTION and WRITEFUNCTION; arg is a struct http_answer. */
