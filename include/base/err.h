@@ -23,7 +23,8 @@
 	X(ERR_TLS, "the server's certificate or TLS is not acceptable")      \
 	X(ERR_REFUSED, "refused")                                            \
 	X(ERR_SYSTEM, "the system refused a call")                           \
-	X(ERR_VERSION, "made by another version")
+	X(ERR_VERSION, "made by another version")                            \
+	X(ERR_MOVED, "carried over to another place")
 
 #define ERR_ENUM_ROW(id, text) id,
 enum err { ERR_LIST(ERR_ENUM_ROW) ERR_NR };

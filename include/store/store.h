@@ -17,6 +17,7 @@
 #include "base/defs.h"
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct store;
@@ -58,6 +59,7 @@ struct store_op {
 	uint64_t version;     /* get: out.  put: in, 0 = must not exist; out, the new one */
 	int64_t expires;      /* get: out.  put: in.  On the clock of store_now() */
 	size_t len;           /* get: out.  put: in */
+	bool yields;          /* put: in, and false again after it.  See store_put() */
 	unsigned char value[STORE_VALUE_MAX];
 
 	enum err err; /* out */
@@ -78,6 +80,8 @@ enum progress store_get(struct store *s, struct store_op *op,
  * Writes op->value if the value there still has op->version.  err: OK,
  * ERR_CONFLICT, ERR_FULL (even after sweeping what has expired), ERR_BUSY, ERR_SYSTEM,
  * ERR_TOO_LARGE (over store_value_max()).  Unless OK, nothing has changed.
+ * A value that yields is removed before its time where a new one finds no other room:
+ * only for what may be forgotten at any moment.
  */
 enum progress store_put(struct store *s, struct store_op *op,
 			void (*done)(struct store_op *)) MUST_CHECK;
@@ -91,6 +95,18 @@ int64_t store_now(const struct store *s);
 
 /* What /ready asks: OK, or why the store cannot be used. */
 enum err store_ready(struct store *s);
+
+/*
+ * Is the store still where workers started from now on will look for it?  If not, goes
+ * there, and takes along whatever is not there already.  To be asked every now and then;
+ * takes a millisecond for each few thousand values where there is something to do.
+ */
+enum store_place {
+	STORE_STAYS,
+	STORE_MOVED, /* it was not, since this was asked last, and is now */
+	STORE_APART, /* it is not; *ret_why says why it cannot follow */
+};
+enum store_place store_follow(struct store *s, const char **ret_why) MUST_CHECK;
 
 /* --- the shared-memory backend ------------------------------------------ */
 

@@ -7,6 +7,7 @@
 #include "exit_status.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "segment_watch.h"
 #include "signals.h"
 #include "store/store.h"
 #include "web/cgi.h"
@@ -26,6 +27,7 @@ struct worker {
 	struct crypt *crypt;
 	struct audit *audit; /* NULL: none is wanted */
 	struct store *store; /* NULL where a configuration is only checked */
+	struct segment_watch segment;
 	struct addresses_kept addresses;
 	struct http *http, *lookup;
 	struct wx *wx;
@@ -253,6 +255,7 @@ static void finish(struct worker *w)
 	signals_finish(&w->signals);
 	app_destroy(w->app);
 	wx_destroy(w->wx);
+	segment_watch_finish(&w->segment);
 	http_destroy(w->lookup);
 	http_destroy(w->http);
 	store_close(w->store);
@@ -330,6 +333,7 @@ int worker_run(const struct conf *conf)
 		status = start(&w, open_fcgi);
 	if (status == EXIT_FINE) {
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
+		segment_watch_start(&w.segment, w.loop, w.store, conf->segment);
 		wx_warm_up(w.wx);
 		loop_run(w.loop);
 		log_text(LOG_INFO, "stopped", "drained; %" PRIu64 " log lines could not be written",

@@ -14,6 +14,7 @@ struct store_backend {
 	enum progress (*del)(struct store *s, struct store_op *op);
 	int64_t (*now)(const struct store *s);
 	enum err (*ready)(struct store *s);
+	enum store_place (*follow)(struct store *s, const char **ret_why);
 	const char *(*check)(struct store *s);
 	void (*stats)(struct store *s, struct store_stats *ret);
 	void (*close)(struct store *s);

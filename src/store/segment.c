@@ -18,7 +18,8 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_HEAD, "the head has room")
 
 enum {
 	LOCK_TRIES = 1000, /* 5 ms apart: filling a segment takes some 10 ms */
-	OPEN_TRIES = 100,  /* each means that the file was replaced meanwhile */
+	HURRY_TRIES = 4,
+	OPEN_TRIES = 100, /* each means that the file was replaced meanwhile */
 };
 
 #define REMEDY "stop the workers that use it and remove it, or set another `segment`"
@@ -107,22 +108,23 @@ static enum err open_file(const char *path, int *ret_fd, const char **ret_why)
 }
 
 /* Not a plain wait: whoever has it may be stopped. */
-static enum err lock_file(int fd, const char *path, const char **ret_why)
+static enum err lock_file(int fd, const struct segment_want *want, const char **ret_why)
 {
 	const struct timespec pause = { .tv_nsec = 5000000 };
+	const int tries = want->hurry ? HURRY_TRIES : LOCK_TRIES;
 
-	for (int i = 0; i < LOCK_TRIES; i++) {
+	for (int i = 0; i < tries; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 			return OK;
 		if (errno != EWOULDBLOCK && errno != EINTR)
-			return fail(ERR_SYSTEM, ret_why, "segment %s cannot be locked: %s", path,
-				    strerror(errno));
+			return fail(ERR_SYSTEM, ret_why, "segment %s cannot be locked: %s",
+				    want->path, strerror(errno));
 		nanosleep(&pause, NULL);
 	}
 	return fail(
 		ERR_BUSY, ret_why,
-		"segment %s has been locked by another process for %d s: is one of them stopped?",
-		path, LOCK_TRIES / 200);
+		"segment %s has been locked by another process for %d ms: is one of them stopped?",
+		want->path, tries * 5);
 }
 
 static bool is_at(const char *path, dev_t dev, ino_t ino, struct stat *ret_st)
@@ -260,16 +262,17 @@ static enum err take(const char *path, const struct segment_head *ours, struct s
  * One turn: ERR_CONFLICT means that the file at the path is a new one now, so look
  * again.  A leftover is never made over in place, as a process may have it mapped.
  */
-static enum err attempt(const char *path, const struct segment_head *ours, struct segment *ret,
-			const char **ret_why)
+static enum err attempt(const struct segment_want *want, const struct segment_head *ours,
+			struct segment *ret, const char **ret_why)
 {
+	const char *path = want->path;
 	struct segment g = { .base = NULL };
 	enum found found = FOUND_EMPTY;
 	enum err err = open_file(path, &g.fd, ret_why);
 
 	if (err != OK)
 		return err;
-	err = lock_file(g.fd, path, ret_why);
+	err = lock_file(g.fd, want, ret_why);
 	if (err == OK && !still_there(g.fd, path))
 		err = fail(ERR_CONFLICT, ret_why, "segment %s is replaced all the time", path);
 	if (err == OK)
@@ -297,19 +300,24 @@ enum err segment_open(const struct segment_want *want, struct segment *ret, cons
 	if (err != OK)
 		return err;
 	for (int i = 0; i < OPEN_TRIES; i++) {
-		err = attempt(want->path, &ours, ret, ret_why);
+		err = attempt(want, &ours, ret, ret_why);
 		if (err != ERR_CONFLICT)
 			return err;
 	}
 	return ERR_SYSTEM;
 }
 
-void segment_publish(struct segment *g)
+void segment_complete(struct segment *g)
 {
 	struct segment_head *head = (struct segment_head *)(void *)g->base;
 
 	if (g->fresh)
 		atomic_store_explicit(&head->magic, SEGMENT_MAGIC, memory_order_release);
+}
+
+void segment_publish(struct segment *g)
+{
+	segment_complete(g);
 	flock(g->fd, LOCK_UN); /* close() alone would not: the mapping keeps the file open */
 	close(g->fd);
 	g->fd = -1;

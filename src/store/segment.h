@@ -47,6 +47,7 @@ struct segment_want {
 	uint64_t bytes;                /* all of it, with the head; a multiple of 4096 */
 	uint64_t layout;               /* a hash of how the caller lays out what he keeps */
 	uint32_t sizes[SEGMENT_SIZES]; /* whatever else must be equal */
+	bool hurry;                    /* wait 20 ms for the lock, not seconds */
 };
 
 struct segment {
@@ -72,6 +73,9 @@ struct segment {
 enum err segment_open(const struct segment_want *want, struct segment *ret_segment,
 		      const char **ret_why) MUST_CHECK;
 void segment_publish(struct segment *g);
+
+/* Says that a fresh one is filled in; the lock stays ours, until segment_publish(). */
+void segment_complete(struct segment *g);
 void segment_close(struct segment *g);
 
 /*

@@ -10,10 +10,12 @@
 
 struct shm {
 	struct store store;
+	struct segment_want want; /* its path is the segment's own copy */
 	struct segment segment;
 	struct table tables[STORE_KIND_NR];
 	uint64_t capacity[STORE_KIND_NR];
 	uint64_t probed; /* store_ready() asks another shard each time */
+	bool moved;      /* since store_follow() was called last */
 };
 
 static struct shm *shm_of(struct store *s)
@@ -21,24 +23,103 @@ static struct shm *shm_of(struct store *s)
 	return container_of(s, struct shm, store);
 }
 
+static void place_tables(struct shm *m)
+{
+	unsigned char *at = m->segment.base + SEGMENT_HEAD;
+
+	for (int kind = 0; kind < STORE_KIND_NR; kind++) {
+		struct table *t = &m->tables[kind];
+		t->base = at;
+		at += table_size(&t->shape);
+		if (m->segment.fresh)
+			table_init(t);
+	}
+}
+
+/* --- when the file is not at its path any more ------------------------------ */
+
+static enum err carry_tables(const struct shm *from, const struct shm *to)
+{
+	enum err err = OK;
+
+	for (int kind = 0; err == OK && kind < STORE_KIND_NR; kind++)
+		err = table_carry(&from->tables[kind], &to->tables[kind], clock_boot_ms());
+	return err;
+}
+
+/*
+ * The file was removed under us.  An unlinked one cannot be put back, so what it holds
+ * goes into the one that is at the path now, or into a new one.  That one counts as made
+ * before anything goes into it, because what has been carried over is nowhere else; but
+ * its lock is ours until all is there, so no worker starts on half of it.
+ */
+static enum err follow(struct shm *m, const char **ret_why)
+{
+	struct shm next = *m;
+	enum err err = segment_open(&m->want, &next.segment, ret_why);
+
+	if (err != OK)
+		return err;
+	place_tables(&next);
+	segment_complete(&next.segment);
+	err = carry_tables(m, &next);
+	segment_publish(&next.segment);
+	if (err != OK) {
+		*ret_why = "a stopped process holds a lock in the new one";
+		segment_close(&next.segment);
+		return err;
+	}
+	segment_close(&m->segment);
+	next.want.path = next.segment.path;
+	next.moved = true;
+	*m = next;
+	return OK;
+}
+
+static enum store_place shm_follow(struct store *s, const char **ret_why)
+{
+	struct shm *m = shm_of(s);
+
+	if (!segment_in_place(&m->segment) && follow(m, ret_why) != OK)
+		return STORE_APART;
+	bool moved = m->moved;
+	m->moved = false;
+	return moved ? STORE_MOVED : STORE_STAYS;
+}
+
 /* --- the calls of store.h ------------------------------------------------ */
+
+/* A shard that another process has carried over is looked for where it is now. */
+static enum progress on_table(struct store *s, struct store_op *op,
+			      enum err (*act)(const struct table *, int64_t, struct store_op *))
+{
+	struct shm *m = shm_of(s);
+	const char *why;
+
+	op->err = act(&m->tables[op->kind], clock_boot_ms(), op);
+	if (op->err == ERR_MOVED && !segment_in_place(&m->segment) && follow(m, &why) == OK)
+		op->err = act(&m->tables[op->kind], clock_boot_ms(), op);
+	if (op->err == ERR_MOVED)
+		op->err = ERR_BUSY;
+	return DONE;
+}
 
 static enum progress shm_get(struct store *s, struct store_op *op)
 {
-	op->err = table_get(&shm_of(s)->tables[op->kind], clock_boot_ms(), op);
-	return DONE;
+	return on_table(s, op, table_get);
 }
 
 static enum progress shm_put(struct store *s, struct store_op *op)
 {
-	op->err = table_put(&shm_of(s)->tables[op->kind], clock_boot_ms(), op);
-	return DONE;
+	enum progress progress = on_table(s, op, table_put);
+
+	op->yields = false; /* the next value in this op is another one */
+	return progress;
 }
 
 static enum progress shm_del(struct store *s, struct store_op *op)
 {
-	op->err = table_del(&shm_of(s)->tables[op->kind], clock_boot_ms(), op);
-	return DONE;
+	return on_table(s, op, table_del);
 }
 
 static int64_t shm_now(const struct store *s)
@@ -101,6 +182,7 @@ static const struct store_backend shm_backend = {
 	.del = shm_del,
 	.now = shm_now,
 	.ready = shm_ready,
+	.follow = shm_follow,
 	.check = shm_check,
 	.stats = shm_stats,
 	.close = shm_close,
@@ -151,34 +233,22 @@ _Static_assert(sizeof(struct table_shape) == 3 * sizeof(uint32_t) &&
 		       STORE_KIND_NR * 3 <= SEGMENT_SIZES,
 	       "three numbers a table, and the head has room for them");
 
-static void place_tables(struct shm *m)
-{
-	unsigned char *at = m->segment.base + SEGMENT_HEAD;
-
-	for (int kind = 0; kind < STORE_KIND_NR; kind++) {
-		struct table *t = &m->tables[kind];
-		t->base = at;
-		at += table_size(&t->shape);
-		if (m->segment.fresh)
-			table_init(t);
-	}
-}
-
 enum err store_open_shm(const struct store_shm_conf *conf, struct store **ret_store,
 			const char **ret_why)
 {
 	struct shm *m = mem_calloc(1, sizeof *m);
-	struct segment_want want;
 
 	m->store.backend = &shm_backend;
-	plan(m, conf, &want);
-	enum err err = segment_open(&want, &m->segment, ret_why);
+	plan(m, conf, &m->want);
+	enum err err = segment_open(&m->want, &m->segment, ret_why);
 	if (err != OK) {
 		mem_free(m);
 		return err;
 	}
 	place_tables(m);
 	segment_publish(&m->segment);
+	m->want.path = m->segment.path;
+	m->want.hurry = true; /* from now on a loop waits for it */
 	*ret_store = &m->store;
 	return OK;
 }

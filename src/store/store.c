@@ -82,6 +82,11 @@ enum err store_ready(struct store *s)
 	return s->backend->ready(s);
 }
 
+enum store_place store_follow(struct store *s, const char **ret_why)
+{
+	return s->backend->follow(s, ret_why);
+}
+
 const char *store_check(struct store *s)
 {
 	return s->backend->check(s);

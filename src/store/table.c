@@ -29,6 +29,7 @@ struct slot {
 	struct digest key;
 	uint64_t version;
 	uint64_t len;
+	uint64_t yields; /* store.h: gives its place to another when the shard is full */
 	unsigned char value[];
 };
 
@@ -43,6 +44,7 @@ struct shard {
 	uint64_t version; /* the last one given out; only ever grows */
 	uint64_t owner_died;
 	uint64_t undone;
+	uint64_t moved; /* its values are in another table now, and nothing changes here */
 	struct journal journal;
 	_Alignas(LINE) struct entry entries[];
 };
@@ -109,6 +111,7 @@ uint64_t table_layout(void)
 		offsetof(struct shard, version),
 		offsetof(struct shard, owner_died),
 		offsetof(struct shard, undone),
+		offsetof(struct shard, moved),
 		offsetof(struct shard, journal),
 		sizeof(struct journal),
 		offsetof(struct journal, index),
@@ -118,6 +121,7 @@ uint64_t table_layout(void)
 		sizeof(struct slot),
 		offsetof(struct slot, version),
 		offsetof(struct slot, len),
+		offsetof(struct slot, yields),
 		offsetof(struct slot, value),
 	};
 	uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, over numbers */
@@ -276,8 +280,20 @@ static uint32_t find(const struct table *t, struct shard *sh, const struct diges
 	return NO_SLOT;
 }
 
-/* Where a new value can go: a free slot, else one whose value has expired. */
-static uint32_t room(const struct table *t, const struct shard *sh, int64_t now)
+/* Of the values that yield, the one that ends first. */
+static uint32_t yielding(const struct table *t, struct shard *sh)
+{
+	uint32_t first = NO_SLOT;
+
+	for (uint32_t i = 0; i < t->shape.slots; i++)
+		if (slot_at(t, sh, i)->yields != 0 &&
+		    (first == NO_SLOT || sh->entries[i].expires < sh->entries[first].expires))
+			first = i;
+	return first;
+}
+
+/* Where a new value can go: a free slot, else an expired value's, else one that yields. */
+static uint32_t room(const struct table *t, struct shard *sh, int64_t now)
 {
 	uint32_t expired = NO_SLOT;
 
@@ -287,7 +303,7 @@ static uint32_t room(const struct table *t, const struct shard *sh, int64_t now)
 		if (expired == NO_SLOT && sh->entries[i].expires <= now)
 			expired = i;
 	}
-	return expired;
+	return expired == NO_SLOT ? yielding(t, sh) : expired;
 }
 
 static bool is_live(const struct shard *sh, uint32_t i, int64_t now)
@@ -325,6 +341,7 @@ static void fill(struct slot *slot, const struct store_op *op, uint64_t version,
 	slot->key = op->key;
 	slot->version = version;
 	slot->len = op->len;
+	slot->yields = op->yields;
 	memcpy(slot->value, op->value, op->len);
 	memset(slot->value + op->len, 0, value_size - op->len);
 }
@@ -372,7 +389,7 @@ static enum err locked(const struct table *t, int64_t now, struct store_op *op,
 
 	if (err != OK)
 		return err;
-	err = act(t, sh, now, op);
+	err = sh->moved ? ERR_MOVED : act(t, sh, now, op);
 	shard_unlock(sh);
 	return err;
 }
@@ -391,6 +408,57 @@ enum err table_put(const struct table *t, int64_t now, struct store_op *op)
 enum err table_del(const struct table *t, int64_t now, struct store_op *op)
 {
 	return locked(t, now, op, del);
+}
+
+/* --- carrying a table over ------------------------------------------------- */
+
+/* Unless it has that key already, or no room. */
+static void carry_slot(const struct table *t, struct shard *sh, int64_t now,
+		       const struct entry *entry, const struct slot *slot)
+{
+	if (find(t, sh, &slot->key) != NO_SLOT)
+		return;
+	uint32_t i = room(t, sh, now);
+	if (i == NO_SLOT)
+		return;
+	change_begin(t, sh, i);
+	sh->entries[i] = *entry;
+	memcpy(slot_at(t, sh, i), slot, slot_size(&t->shape));
+	change_end(t, sh);
+}
+
+/* With both locks held.  Closed last: a process killed before that has done no harm. */
+static void carry_shard(const struct table *from, struct shard *sh, const struct table *to,
+			struct shard *into, int64_t now)
+{
+	/* a version that was read there may be named here: it must not be given again */
+	if (into->version < sh->version)
+		into->version = sh->version;
+	for (uint32_t i = 0; i < from->shape.slots; i++)
+		if (sh->entries[i].tag != 0 && is_live(sh, i, now))
+			carry_slot(to, into, now, &sh->entries[i], slot_at(from, sh, i));
+	atomic_signal_fence(memory_order_seq_cst);
+	sh->moved = 1;
+}
+
+enum err table_carry(const struct table *from, const struct table *to, int64_t now)
+{
+	enum err err = OK;
+
+	for (uint32_t n = 0; err == OK && n < from->shape.shards; n++) {
+		struct shard *sh = shard_at(from, n), *into = shard_at(to, n);
+		if (shard_lock(from, sh) != OK)
+			continue;
+		if (!sh->moved) {
+			err = shard_lock(to, into);
+			if (err == OK) {
+				carry_shard(from, sh, to, into, now);
+				shard_unlock(into);
+			}
+		}
+		shard_unlock(sh);
+	}
+	return err;
 }
 
 /* --- looking at the whole table ----------------------------------------- */

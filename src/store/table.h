@@ -5,7 +5,7 @@
  *   table  shard | shard | shard ...              the key says which shard
  *   shard  head, entry[slots], spare, slot[slots] head: lock, counters, journal
  *   entry  tag, expires                           8 bytes of the key; 0: free
- *   slot   key, version, len, value
+ *   slot   key, version, len, yields, value
  *
  * There are no links: a lookup scans the entries of one shard, and a change touches
  * one entry and its slot.  So the undo journal of a shard is a copy of just those
@@ -60,11 +60,21 @@ void table_init(const struct table *t);
 /*
  * As store_get() and its sisters, at the time `now`.  ERR_BUSY: the shard's lock was
  * not to be had within 20 ms, because its owner is stopped.  ERR_SYSTEM: somebody
- * wrote nonsense into the shard.
+ * wrote nonsense into the shard.  ERR_MOVED: see table_carry().
  */
 enum err table_get(const struct table *t, int64_t now, struct store_op *op) MUST_CHECK;
 enum err table_put(const struct table *t, int64_t now, struct store_op *op) MUST_CHECK;
 enum err table_del(const struct table *t, int64_t now, struct store_op *op) MUST_CHECK;
+
+/*
+ * Carries what lives in `from` over to `to`, a table of the same shape, with its versions.
+ * What `to` has of the same key stays.  A shard that has been carried over is closed, and
+ * every call on it says ERR_MOVED from then on: so any number of processes may do this at
+ * the same time, and die over it, and nothing is changed in a place that is left behind.
+ * A shard of `from` whose owner is stopped is passed over: it falls to that process.
+ * ERR_BUSY: the same of `to`; to be done again.
+ */
+enum err table_carry(const struct table *from, const struct table *to, int64_t now) MUST_CHECK;
 
 /* Can the n-th shard (of as many as there are) be locked? */
 enum err table_probe(const struct table *t, uint64_t n) MUST_CHECK;

@@ -61,6 +61,7 @@ void claim_write(const struct claim *claim, struct store_op *op)
 
 	rec.layout = CLAIM_LAYOUT;
 	op->kind = STORE_CLAIM;
+	op->yields = claim->state == CLAIM_REFUSED;
 	op->len = sizeof rec;
 	memcpy(op->value, &rec, sizeof rec);
 }

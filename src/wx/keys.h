@@ -4,6 +4,10 @@
  * An index leads from WeChat's key to the session we issued it in.  A claim says
  * who has used a verify_result (1.0), and what came of it; it is made before WeChat
  * is asked, atomically, so a verify_result is asked about once in the whole pool.
+ *
+ * A refused claim yields (store.h): it only saves asking WeChat again about what no
+ * session ended by, so junk cannot keep an honest claim out.  The others guard an answer
+ * that is under way, or one that counted, and stay until their time.
  */
 #ifndef WX_KEYS_H
 #define WX_KEYS_H

@@ -280,6 +280,110 @@ static void it_is_ready_until_somebody_takes_the_file_away(void **state)
 	assert_int_equal(store_ready(*state), ERR_SYSTEM);
 }
 
+/* --- a segment that is removed under the workers ------------------------------ */
+
+enum { HELD = 40 }; /* values of each kind */
+
+static struct store_op held(struct store *s, int kind, uint64_t n)
+{
+	return op_for(s, (enum store_kind)kind, test_key(n, mix64(n)));
+}
+
+/* Their versions go to ret_versions. */
+static void put_held(struct store *s, uint64_t first, uint64_t (*ret_versions)[HELD])
+{
+	for (int kind = 0; kind < STORE_HOST; kind++)
+		for (uint64_t n = 0; n < HELD; n++) {
+			struct store_op op = held(s, kind, first + n);
+			seed_fill(&op, first + n + 1, store_value_max(op.kind));
+			assert_int_equal(put(s, &op), OK);
+			if (ret_versions != NULL)
+				ret_versions[kind][n] = op.version;
+		}
+}
+
+static void all_held(struct store *s, uint64_t first)
+{
+	for (int kind = 0; kind < STORE_HOST; kind++)
+		for (uint64_t n = 0; n < HELD; n++) {
+			struct store_op op = held(s, kind, first + n);
+			assert_int_equal(get(s, &op), OK);
+			assert_int_equal(seed_of(&op, store_value_max(op.kind)), first + n + 1);
+		}
+}
+
+static void a_removed_segment_is_made_again_with_all_that_it_held(void **state)
+{
+	static uint64_t versions[STORE_KIND_NR][HELD];
+	struct store *s = *state;
+
+	assert_int_equal(store_follow(s, &why), STORE_STAYS);
+	put_held(s, 0, versions);
+	unlink(test_path());
+	assert_int_equal(store_follow(s, &why), STORE_MOVED);
+	assert_int_equal(store_follow(s, &why), STORE_STAYS);
+	assert_int_equal(store_ready(s), OK);
+	assert_null(store_check(s));
+	all_held(s, 0);
+
+	struct store *started = open_store(SESSIONS);
+	all_held(started, 0);
+	for (uint64_t n = 0; n < HELD; n++) {
+		struct store_op op = held(s, STORE_SESSION, n);
+		op.version = versions[STORE_SESSION][n];
+		assert_int_equal(put(started, &op), OK); /* who read it before may write it now */
+		assert_int_equal(get(s, &op), OK);
+	}
+	store_close(started);
+}
+
+/* One worker was started since, and has a segment with values of its own. */
+static void two_pools_come_together_in_the_segment_at_the_path(void **state)
+{
+	struct store *s = *state, *idle = open_store(SESSIONS);
+	struct store_op ours = op_for(s, STORE_BUDGET, test_key(1000, 0)), theirs = ours;
+
+	put_held(s, 0, NULL);
+	seed_fill(&ours, 7, store_value_max(STORE_BUDGET));
+	assert_int_equal(put(s, &ours), OK);
+	unlink(test_path());
+	struct store *started = open_store(SESSIONS);
+	put_held(started, 500, NULL);
+	seed_fill(&theirs, 8, store_value_max(STORE_BUDGET));
+	assert_int_equal(put(started, &theirs), OK);
+
+	assert_int_equal(store_follow(s, &why), STORE_MOVED);
+	struct store *all[] = { s, started, idle };
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		all_held(all[i], 0); /* the idle one follows by its first call */
+		all_held(all[i], 500);
+		assert_int_equal(get(all[i], &ours), OK);
+		assert_int_equal(seed_of(&ours, store_value_max(STORE_BUDGET)), 8);
+		assert_null(store_check(all[i]));
+	}
+	assert_int_equal(store_follow(started, &why), STORE_STAYS);
+	assert_int_equal(store_follow(idle, &why), STORE_MOVED);
+	assert_int_equal(store_follow(idle, &why), STORE_STAYS);
+	store_close(idle);
+	store_close(started);
+}
+
+static void where_another_file_is_at_the_path_the_old_segment_stays_in_use(void **state)
+{
+	struct store *s = *state;
+
+	put_held(s, 0, NULL);
+	unlink(test_path());
+	struct store *others = open_store(2 * SESSIONS);
+	assert_int_equal(store_follow(s, &why), STORE_APART);
+	assert_non_null(strstr(why, "other sizes"));
+	all_held(s, 0);
+	store_close(others);
+	unlink(test_path());
+	assert_int_equal(store_follow(s, &why), STORE_MOVED);
+	all_held(s, 0);
+}
+
 /* Up to a millisecond. */
 static void wait_a_little(uint64_t random)
 {
@@ -352,6 +456,9 @@ struct record {
 struct ledger {
 	struct record records[WORKERS][KEYS];
 	uint64_t changes[WORKERS], busy[WORKERS];
+	_Atomic uint64_t looks[WORKERS]; /* store_follow() was called, and there was no need */
+	uint64_t moves[WORKERS];
+	_Atomic bool carrying[WORKERS];
 };
 
 struct torture {
@@ -416,8 +523,14 @@ static void start_worker(struct torture *t, int who)
 {
 	next_random(t);
 	t->pids[who] = fork_child();
-	while (t->pids[who] == 0)
+	while (t->pids[who] == 0) {
 		change_one(t, who);
+		t->ledger->carrying[who] = access(test_path(), F_OK) != 0;
+		enum store_place place = store_follow(t->store, &why);
+		t->ledger->carrying[who] = false;
+		t->ledger->moves[who] += place == STORE_MOVED;
+		t->ledger->looks[who] += place == STORE_STAYS;
+	}
 }
 
 /* One or the other, and never anything else. */
@@ -502,6 +615,53 @@ static int claim(uint64_t who, _Atomic int *go, int racers)
 	return err == OK ? 1 : err == ERR_CONFLICT ? 2 : 3;
 }
 
+/* All are in the segment that is at the path. */
+static void wait_for_looks(struct torture *t)
+{
+	uint64_t before;
+
+	(void)!store_follow(t->store, &why);
+	for (int who = 0; who < WORKERS; who++) {
+		before = t->ledger->looks[who];
+		while (t->ledger->looks[who] < before + 2)
+			wait_a_little(next_random(t));
+	}
+}
+
+/* As above; but one is killed while the segment that was just removed is carried over. */
+static void none_is_lost_when_the_segment_is_removed_and_workers_die_over_that(void **state)
+{
+	enum { REMOVALS = 150 };
+	struct torture t = {
+		.store = *state,
+		.ledger = shared_page(sizeof *t.ledger),
+		.random = 2,
+	};
+	uint64_t moves = 0, inside = 0;
+
+	for (int who = 0; who < WORKERS; who++)
+		start_worker(&t, who);
+	for (int i = 0; i < REMOVALS; i++) {
+		int who = i % WORKERS;
+		wait_for_looks(&t);
+		unlink(test_path());
+		wait_a_little(next_random(&t));
+		kill_worker(&t, who);
+		inside += t.ledger->carrying[who];
+		t.ledger->carrying[who] = false;
+		start_worker(&t, who);
+	}
+	wait_for_looks(&t);
+	for (int who = 0; who < WORKERS; who++) {
+		kill_worker(&t, who);
+		moves += t.ledger->moves[who];
+	}
+	print_message("%d removals, %llu moves, %llu killed over one\n", REMOVALS,
+		      (unsigned long long)moves, (unsigned long long)inside);
+	assert_true(moves > REMOVALS && inside > 0); /* or nothing was tried */
+	assert_null(store_check(t.store));
+}
+
 static void of_all_that_open_it_and_claim_a_key_at_once_one_gets_it(void **state)
 {
 	enum { RACERS = 32 };
@@ -541,8 +701,12 @@ int main(void)
 		STORE_TEST(other_sizes_are_refused),
 		STORE_TEST(records_of_another_form_are_another_layout),
 		STORE_TEST(it_is_ready_until_somebody_takes_the_file_away),
+		STORE_TEST(a_removed_segment_is_made_again_with_all_that_it_held),
+		STORE_TEST(two_pools_come_together_in_the_segment_at_the_path),
+		STORE_TEST(where_another_file_is_at_the_path_the_old_segment_stays_in_use),
 		STORE_TEST(a_process_stopped_in_a_lock_makes_one_shard_busy_and_ready_finds_it),
 		STORE_TEST(no_acknowledged_value_is_lost_or_torn_however_many_die),
+		STORE_TEST(none_is_lost_when_the_segment_is_removed_and_workers_die_over_that),
 		STORE_TEST(of_all_that_open_it_and_claim_a_key_at_once_one_gets_it),
 	};
 

@@ -1,0 +1,28 @@
+/*
+ * segment_watch.h - what a worker does when somebody removes the segment under it.
+ *
+ * It looks twice a second.  The store carries its values over to the file that is at the
+ * path by then, and an error line says what happened, why, and what to do about it; where
+ * it cannot, the line says so, at once and every minute.
+ */
+#ifndef SEGMENT_WATCH_H
+#define SEGMENT_WATCH_H
+
+#include "io/loop.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+struct segment_watch {
+	struct store *store;
+	const char *path; /* for the log */
+	struct timer timer;
+	int64_t say_again;
+};
+
+/* store and path stay the caller's. */
+void segment_watch_start(struct segment_watch *w, struct loop *loop, struct store *store,
+			 const char *path);
+void segment_watch_finish(struct segment_watch *w); /* harmless on a zeroed one */
+
+#endif
