@@ -59,11 +59,26 @@ void audit_begin(struct audit *a, struct log_line *l, const char *event);
  */
 enum err audit_end(struct audit *a, struct log_line *l) MUST_CHECK;
 
+/* The "mac" of the last line that audit_end() said OK to: what another line calls it by. */
+const struct digest *audit_last_mac(const struct audit *a);
+
+/*
+ * A worker killed between a verdict's line and its settling leaves a line of a verdict that
+ * never was: the session is asked about again, and gets another line.  Of the verdicts of
+ * one session the one of the highest "attempt" counts, of the same attempt the last one;
+ * what an "unsettled" line takes back (by its "takes_back", a "mac") never does.
+ */
+struct audit_repeat {
+	uint64_t line, counts; /* a verdict that does not count, and the one that does */
+};
+
 struct audit_report {
 	uint64_t lines;
 	uint64_t torn, first_torn; /* how many are cut off, and the first one's number */
 	uint64_t wrong;            /* the number of the first that breaks the chain; 0: none */
 	const char *what;          /* static: what is wrong with it */
+	const struct audit_repeat *repeats; /* by line; valid until the next audit_verify() */
+	size_t repeat_nr;
 };
 
 /*

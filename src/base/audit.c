@@ -24,6 +24,7 @@ struct audit {
 	struct crypt *crypt;
 	bool sandbox;
 	int64_t impatient_until;
+	struct digest mac; /* of the last line that was written */
 	char tail[AUDIT_LINE_MAX]; /* the file's end, as it was read last */
 };
 
@@ -205,6 +206,7 @@ static enum err finish_line(struct audit *a, struct log_line *l, const struct di
 		return err;
 	struct digest mac = audit_mac(a->crypt, body);
 	log_digest(l, "mac", &mac);
+	a->mac = mac;
 	json_close_object(&l->out);
 	return json_out_text(&l->out, ret_text);
 }
@@ -248,6 +250,11 @@ static enum err append_line(struct audit *a, off_t size, struct log_line *l)
 	memcpy(bytes + lead, text.p, text.len);
 	bytes[lead + text.len] = '\n';
 	return write_whole(a, size, (struct str){ bytes, lead + text.len + 1 });
+}
+
+const struct digest *audit_last_mac(const struct audit *a)
+{
+	return &a->mac;
 }
 
 enum err audit_end(struct audit *a, struct log_line *l)

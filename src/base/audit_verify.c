@@ -117,7 +117,8 @@ static const char *check_line(const struct reading *r, struct crypt *c, const st
 	return "does not follow the one before it: a line was removed, put in or moved here";
 }
 
-static void read_lines(struct reading *r, struct crypt *c, struct audit_report *report)
+static void read_lines(struct reading *r, struct crypt *c, struct audit_verdicts *verdicts,
+		       struct audit_report *report)
 {
 	struct digest prev = { { 0 } };
 
@@ -127,6 +128,7 @@ static void read_lines(struct reading *r, struct crypt *c, struct audit_report *
 			report->what = "is longer than any line of benren's";
 		} else if (looks_whole(r)) {
 			report->what = check_line(r, c, &prev, report->lines == 1);
+			audit_note(verdicts, r->line, report->lines);
 		} else {
 			report->torn++;
 			if (report->first_torn == 0)
@@ -142,11 +144,13 @@ enum err audit_verify(const char *file, struct crypt *crypt, struct audit_report
 {
 	struct reading r;
 	struct audit_report report = { .lines = 0 };
+	struct audit_verdicts verdicts = { .nr = 0 };
 	enum err err = open_reading(file, &r);
 
 	if (err != OK)
 		return err;
-	read_lines(&r, crypt, &report);
+	read_lines(&r, crypt, &verdicts, &report);
+	report.repeats = audit_repeats(&verdicts, &report.repeat_nr);
 	if (ferror(r.file))
 		err = ERR_SYSTEM;
 	else

@@ -30,6 +30,15 @@ static struct crypt *open_key(const struct conf *c)
 	return crypt;
 }
 
+static void print_repeats(const char *file, const struct audit_report *r)
+{
+	for (size_t i = 0; i < r->repeat_nr; i++)
+		printf("%s: line %" PRIu64 " does not count, line %" PRIu64
+		       " does: a verdict of the same session, given again after a worker was "
+		       "killed before it settled the first\n",
+		       file, r->repeats[i].line, r->repeats[i].counts);
+}
+
 static int print_report(const char *file, const struct audit_report *r)
 {
 	if (r->torn > 0)
@@ -43,6 +52,8 @@ static int print_report(const char *file, const struct audit_report *r)
 	else
 		printf("%s: %" PRIu64 " line%s, chained\n", file, r->lines,
 		       r->lines == 1 ? "" : "s");
+	if (r->wrong == 0)
+		print_repeats(file, r);
 	return r->wrong > 0 || r->torn > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 

@@ -6,7 +6,9 @@
  *   "refused"    a result was brought that is not one of this caller's sessions
  *
  * A worker that is killed between a verdict and its settling leaves the line without
- * the end, never the end without the line.
+ * the end, never the end without the line.  Then the session is asked about again, and gets
+ * another line: base/audit.h says which one counts.  In 2.0 each attempt has a lease, so
+ * a higher one means that the lower ones did not settle; in 1.0 the attempt is the same.
  */
 #include "base/clock.h"
 #include "base/log.h"
@@ -88,6 +90,7 @@ bool judge_audit_verdict(struct judge_flow *f)
 	if (f->wx->audit == NULL || f->audited)
 		return true;
 	begin(f, &l, "verdict");
+	log_int(&l, "attempt", rec->attempts);
 	log_word(&l, "verdict", f->op->verdict.kind == VERDICT_PASSED ? "passed" : "failed");
 	if (rec->source >= 0)
 		log_int(&l, "source", rec->source);
@@ -95,6 +98,7 @@ bool judge_audit_verdict(struct judge_flow *f)
 		log_word(&l, "consent", rec->consent);
 	put_reason(f, &l);
 	f->audited = finish(f->wx, &l) == OK;
+	f->audited_as = *audit_last_mac(f->wx->audit);
 	if (f->audited || !f->wx->conf->audit.required)
 		return true;
 	judge_outcome(f, JUDGE_UNDECIDED, CLASS_RETRY, "audit_unwritable");
@@ -119,6 +123,7 @@ void judge_audit_end(struct judge_flow *f)
 	if (!f->audited || f->op->outcome == JUDGE_ENDED)
 		return;
 	begin(f, &l, "unsettled");
+	log_digest(&l, "takes_back", &f->audited_as);
 	put_reason(f, &l);
 	(void)!finish(f->wx, &l);
 }

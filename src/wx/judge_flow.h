@@ -24,8 +24,9 @@ struct judge_flow {
 	struct wx_answer answer;
 	struct digest key; /* where the session stands; zero: not known yet */
 	bool key_known;
-	int64_t asked_at; /* on the store's clock: WeChat was asked */
-	bool audited;     /* its verdict stands in the audit file */
+	int64_t asked_at;         /* on the store's clock: WeChat was asked */
+	bool audited;             /* its verdict stands in the audit file, */
+	struct digest audited_as; /* under this "mac" */
 
 	/* 1.0 */
 	struct digest claim_key;

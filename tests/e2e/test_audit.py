@@ -93,7 +93,7 @@ def test_a_verdict_is_one_line_and_says_nothing_about_the_person(build, app):
     assert answer.status == 403, answer
     assert bad.verify().status == 403
     passed, failed = audit.lines()
-    assert list(passed) == ["time", "event", "sandbox", "app", "protocol", "caller", "session", "verdict",
+    assert list(passed) == ["time", "event", "sandbox", "app", "protocol", "caller", "session", "attempt", "verdict",
                             "source", "consent", "reason", "code", *(["rid"] if "rid" in passed else []),
                             "prev", "mac"]
     for line, user in ((passed, good), (failed, bad)):
