@@ -14,8 +14,9 @@ import time
 
 import pytest
 
+import kill_point
 import where
-from pool import environment
+from pool import environment, may_ptrace
 from rig import ANON10, LOGIN20, PARAM10, PARAM20, each
 
 ROOT = os.geteuid() == 0
@@ -332,6 +333,35 @@ def test_kill_9_under_load_leaves_one_chain_in_which_everybody_stands_who_passed
     done = audit.verify()
     print(len(passed), "passed,", done.stdout)
     assert done.returncode == 0 or "is torn" in done.stdout and "the other lines are chained" in done.stdout, done
+
+
+@pytest.mark.skipif(not may_ptrace() or kill_point.FLOCK is None, reason="needs ptrace of another process")
+@pytest.mark.parametrize("app", TWO_APPS, ids=lambda a: a.name)
+def test_of_two_lines_that_a_kill_before_the_settling_leaves_one_counts(build, app):
+    rig = build(workers=1, apps=(app,), audit=required(), wechat={"total_ms": 400})
+    audit, before = Audit(rig), rig.user(app).open()
+    before.passes()
+    user, answers = rig.user(app).open(), []
+    user.scan()
+    thread = threading.Thread(target=lambda: answers.append(user.verify()))
+    kill_point.kill_when_unlocking(rig.pool.workers[0], audit.path, thread.start)
+    assert rig.pool.gone() == [-signal.SIGKILL]
+    thread.join()
+    assert answers[0].status in (502, 503), answers
+    killed = audit.lines()[1:]
+    assert [(line["session"], line["verdict"]) for line in killed] == [(audit.of(user), "passed")]
+    rig.pool.start(1)
+    assert user.send("session", {"session": user.session}).status == 202, "it has not ended"
+    where.wait_for(lambda: user.verify().status == 200, "the lease ran out", 10, 0.1)
+    _, first, second = audit.lines()
+    assert first["session"] == second["session"] and first["verdict"] == second["verdict"] == "passed"
+    assert second["attempt"] == (1 if app is PARAM10 else 2) and first["attempt"] == 1
+    rig.user(app).open().passes()
+    done = audit.verify()
+    assert done.returncode == 0, done
+    said, repeat = done.stdout.splitlines()
+    assert said == "%s: 4 lines, chained" % audit.path
+    assert repeat.startswith("%s: line 2 does not count, line 3 does: " % audit.path)
 
 
 def test_hup_begins_a_new_file_and_both_are_whole(build):

@@ -663,6 +663,100 @@ static void a_stopped_holder_of_the_lock_keeps_nobody_waiting(void **state)
 	assert_chained(2);
 }
 
+/* --- which verdict counts ----------------------------------------------------------------- */
+
+/* Its "mac". */
+static struct digest put_verdict(uint8_t session, int attempt, const char *consent)
+{
+	struct log_line l;
+
+	audit_begin(a, &l, "verdict");
+	log_digest(&l, "session", &(struct digest){ { session } });
+	if (attempt > 0)
+		log_int(&l, "attempt", attempt);
+	log_word(&l, "consent", consent);
+	assert_int_equal(audit_end(a, &l), OK);
+	return *audit_last_mac(a);
+}
+
+static void take_back(uint8_t session, struct digest mac)
+{
+	struct log_line l;
+
+	audit_begin(a, &l, "unsettled");
+	log_digest(&l, "session", &(struct digest){ { session } });
+	log_digest(&l, "takes_back", &mac);
+	assert_int_equal(audit_end(a, &l), OK);
+}
+
+static void assert_repeats(const struct audit_repeat *wanted, size_t n)
+{
+	struct audit_report r = verify();
+
+	assert_int_equal(r.wrong, 0);
+	assert_int_equal(r.repeat_nr, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(r.repeats[i].line, wanted[i].line);
+		assert_int_equal(r.repeats[i].counts, wanted[i].counts);
+	}
+}
+
+static void of_a_sessions_verdicts_the_last_attempt_counts_and_then_the_last_line(void **state)
+{
+	static const struct audit_repeat wanted[] = { { 1, 4 }, { 3, 4 }, { 6, 5 }, { 7, 8 } };
+
+	(void)state;
+	put_verdict(1, 1, "");
+	put_verdict(2, 1, "");
+	put_verdict(1, 1, "");
+	put_verdict(1, 1, "");
+	put_verdict(3, 2, "");
+	put_verdict(3, 1, "");
+	put_verdict(4, 0, ""); /* of a version that wrote no attempt */
+	put_verdict(4, 0, "");
+	assert_repeats(wanted, ARRAY_LEN(wanted));
+}
+
+static void what_was_taken_back_does_not_count_and_is_no_repeat(void **state)
+{
+	static const struct audit_repeat wanted[] = { { 6, 7 } };
+
+	(void)state;
+	put_verdict(1, 1, "");
+	struct digest second = put_verdict(1, 1, "");
+	take_back(1, second);
+	struct digest alone = put_verdict(2, 1, "");
+	take_back(2, alone);
+	put_verdict(3, 1, "");
+	put_verdict(3, 2, "");
+	struct digest third = put_verdict(3, 3, "");
+	take_back(3, third);
+	assert_repeats(wanted, ARRAY_LEN(wanted));
+}
+
+static void a_text_that_looks_like_a_member_is_none(void **state)
+{
+	(void)state;
+	put_verdict(1, 1, ",\"attempt\":9,\"takes_back\":\"");
+	put_verdict(2, 1, ",\"session\":\"0100\"");
+	assert_repeats(NULL, 0);
+}
+
+static void of_thousands_each_repeat_is_found(void **state)
+{
+	enum { SESSIONS = 200, TIMES = 20 };
+
+	(void)state;
+	for (int i = 0; i < SESSIONS * TIMES; i++)
+		put_verdict((uint8_t)(i % SESSIONS), i / SESSIONS + 1, "");
+	struct audit_report r = verify();
+	assert_int_equal(r.repeat_nr, SESSIONS * (TIMES - 1));
+	for (size_t i = 0; i < r.repeat_nr; i++) {
+		assert_int_equal(r.repeats[i].line, i + 1);
+		assert_int_equal(r.repeats[i].counts, SESSIONS * (TIMES - 1) + i % SESSIONS + 1);
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -685,6 +779,10 @@ int main(void)
 		TEST(a_removed_file_is_made_anew),
 		TEST(eight_processes_write_one_chain),
 		TEST(kill_9_breaks_no_chain),
+		TEST(of_a_sessions_verdicts_the_last_attempt_counts_and_then_the_last_line),
+		TEST(what_was_taken_back_does_not_count_and_is_no_repeat),
+		TEST(a_text_that_looks_like_a_member_is_none),
+		TEST(of_thousands_each_repeat_is_found),
 		TEST(a_stopped_holder_of_the_lock_keeps_nobody_waiting),
 	};
 
