@@ -29,9 +29,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", why);
 		return 1;
 	}
-	printf("{\"sessions\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"tokens\":%" PRIu64
-	       ",\"owner_died\":%" PRIu64 ",\"undone\":%" PRIu64 "}\n",
-	       stats.used[STORE_SESSION], stats.used[STORE_KEY], stats.used[STORE_TOKEN],
-	       stats.owner_died, stats.undone);
+	printf("{\"sessions\":%" PRIu64 ",\"keys\":%" PRIu64 ",\"claims\":%" PRIu64
+	       ",\"tokens\":%" PRIu64 ",\"owner_died\":%" PRIu64 ",\"undone\":%" PRIu64 "}\n",
+	       stats.used[STORE_SESSION], stats.used[STORE_KEY], stats.used[STORE_CLAIM],
+	       stats.used[STORE_TOKEN], stats.owner_died, stats.undone);
 	return 0;
 }

@@ -120,6 +120,7 @@ static inline enum err do_put(struct store_op *op)
 				  .expires = op->expires,
 				  .len = op->len };
 	memcpy(v->bytes, op->value, op->len);
+	op->yields = false; /* as store.h says; this one is never full of what yields */
 	return OK;
 }
 

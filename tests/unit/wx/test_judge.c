@@ -151,6 +151,14 @@ static bool audit_sound(void)
 	return true;
 }
 
+static size_t audit_repeats_now(void)
+{
+	struct audit_report r;
+
+	assert_int_equal(audit_verify(audit_file, keys, &r), OK);
+	return r.repeat_nr;
+}
+
 /* Said to have passed, and that not taken back. */
 static bool said_to_pass(const struct person *p)
 {
@@ -567,6 +575,59 @@ static void a_refused_result_is_not_asked_about_again(void **state)
 }
 
 /* T28: a query is a read. */
+static char yields[64]; /* of each write, in order: kind and whether it yields */
+
+static enum err note_yields(enum verb verb, struct store_op *op)
+{
+	if (verb == PUT && op->kind != STORE_TOKEN)
+		strcat(yields, op->kind != STORE_CLAIM ? op->yields ? "!" : "."
+			       : op->yields            ? "Y"
+						       : "n");
+	return OK;
+}
+
+/* What is refused may make room; a question under way, and one that counted, never. */
+static void only_a_refused_claim_yields(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
+	struct try t;
+
+	(void)state;
+	yields[0] = '\0';
+	fake_store.meddle = note_yields;
+	answer_next(QUERY_1, OK, 0, "{\"errcode\":84002}");
+	assert_int_equal(judge1(&t, a, "junk"), JUDGE_REFUSED);
+	assert_string_equal(yields, "nY");
+	answer_next(QUERY_1, OK, 0, info("never-issued", USER_OPENID, PERSON_NAME, 0));
+	assert_int_equal(judge1(&t, a, "foreign"), JUDGE_FOREIGN);
+	assert_string_equal(yields, "nYnY");
+	answer_next(QUERY_1, OK, 0, passes(a));
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	fake_store.meddle = NULL;
+	assert_memory_equal(yields, "nYnYn.n", 7);
+	assert_null(strchr(yields, '!'));
+}
+
+/* Evicted or run out: the same answer as with the claim, since the session holds the result. */
+static void without_its_claim_a_used_result_is_still_used(void **state)
+{
+	struct person *a = person(PROTOCOL_1_0, USER_OPENID), *b = person(PROTOCOL_1_0, ANOTHER);
+	struct try t;
+
+	(void)state;
+	fake_net.by_default[QUERY_1] = passes(a);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	for (size_t i = 0; i < ARRAY_LEN(fake_store.values); i++)
+		if (fake_store.values[i].kind == STORE_CLAIM)
+			fake_store.values[i].used = false;
+	assert_int_equal(claims(), 0);
+	assert_int_equal(judge1(&t, a, "another-result"), JUDGE_USED);
+	assert_int_equal(judge1(&t, b, RESULT), JUDGE_FOREIGN);
+	assert_int_equal(judge1(&t, a, RESULT), JUDGE_ENDED);
+	assert_true(passed(&t));
+	assert_int_equal(lines_with(PASSED_LINE, ""), 1);
+}
+
 static void a_lost_answer_is_asked_for_once_more(void **state)
 {
 	struct person *a = person(PROTOCOL_1_0, USER_OPENID);
@@ -1137,6 +1198,7 @@ static void a_verdict_that_is_not_settled_is_taken_back(void **state)
 	assert_int_equal(
 		lines_with("\"unsettled\"", "\"reason\":\"store_busy\"", hex_of(&b->where)), 1);
 	assert_int_equal(lines_with("", "", ""), 5);
+	assert_int_equal(audit_repeats_now(), 0); /* each line that does not count is taken back */
 }
 
 static void somebody_faster_takes_the_line_back_too(void **state)
@@ -1153,6 +1215,7 @@ static void somebody_faster_takes_the_line_back_too(void **state)
 	assert_int_equal(lines_with(PASSED_LINE, hex_of(&a->where)), 1);
 	assert_int_equal(lines_with("\"unsettled\"", "session_used", hex_of(&a->where)), 1);
 	assert_int_equal(lines_with("", "", ""), 2);
+	assert_int_equal(audit_repeats_now(), 0);
 }
 
 /* A conflict that changes nothing: the session is judged again, and one line is enough. */
@@ -1368,6 +1431,8 @@ int main(void)
 		BOTH(pending_gives_the_claim_back),
 		BOTH(an_unusable_answer_changes_nothing),
 		BOTH(a_refused_result_is_not_asked_about_again),
+		BOTH(only_a_refused_claim_yields),
+		BOTH(without_its_claim_a_used_result_is_still_used),
 		BOTH(a_lost_answer_is_asked_for_once_more),
 		BOTH(a_result_ends_one_session_only),
 		BOTH(a_crash_before_the_note_costs_the_lease_and_no_more),
