@@ -16,7 +16,7 @@ static void say_apart(struct segment_watch *w, const char *why)
 {
 	int64_t now = clock_boot_ms();
 
-	if (now < w->say_again)
+	if (++w->apart < 2 || now < w->say_again)
 		return;
 	w->say_again = now + SAY_AGAIN_MS;
 	log_text(LOG_ERROR, "segment",
@@ -32,8 +32,10 @@ static void on_time(struct timer *t)
 
 	switch (store_follow(w->store, &why)) {
 	case STORE_STAYS:
+		w->apart = 0;
 		break;
 	case STORE_MOVED:
+		w->apart = 0;
 		w->say_again = 0;
 		log_text(LOG_ERROR, "segment",
 			 CAUSE "what it held was carried over to a new one; " CURE, w->path);

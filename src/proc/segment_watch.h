@@ -3,7 +3,7 @@
  *
  * It looks twice a second.  The store carries its values over to the file that is at the
  * path by then, and an error line says what happened, why, and what to do about it; where
- * it cannot, the line says so, at once and every minute.
+ * it cannot, twice in a row (others may be at it just now), the line says so, every minute.
  */
 #ifndef SEGMENT_WATCH_H
 #define SEGMENT_WATCH_H
@@ -17,6 +17,7 @@ struct segment_watch {
 	struct store *store;
 	const char *path; /* for the log */
 	struct timer timer;
+	unsigned apart; /* looks in a row at which it could not follow */
 	int64_t say_again;
 };
 

@@ -229,6 +229,12 @@ static void sixteen_thousand_sessions_fit(void **state)
 	print_message("%d sessions: segment %lld KiB, put %.0f/s, get %.0f/s\n", N,
 		      (long long)st.st_size / 1024, N / (filled - began), N / (seconds() - filled));
 	assert_null(store_check(*state));
+
+	unlink(test_path());
+	double removed = seconds();
+	assert_int_equal(store_follow(*state, &why), STORE_MOVED);
+	print_message("carried over in %.0f ms\n", (seconds() - removed) * 1000);
+	assert_int_equal(used(*state, STORE_SESSION), N);
 }
 
 static void other_sizes_are_refused(void **state)
