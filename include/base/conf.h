@@ -37,7 +37,7 @@ struct conf_rate {
 
 struct conf_budget {
 	struct conf_rate rates[CONF_RATES_MAX]; /* the longest window first */
-	unsigned rate_nr; /* 0: unlimited */
+	unsigned rate_nr;                       /* 0: unlimited */
 };
 
 struct conf_app {
@@ -46,8 +46,8 @@ struct conf_app {
 	struct secret secret; /* what stands in secret_file; NUL-terminated */
 	const char *business_secret_file;
 	struct secret business_secret; /* empty if there is no file */
-	int protocol;         /* enum conf_protocol */
-	int caller;           /* enum conf_caller */
+	int protocol;                  /* enum conf_protocol */
+	int caller;                    /* enum conf_caller */
 	const char *caller_param;
 	const char *openid_param;
 	bool caller_verified;
@@ -142,6 +142,9 @@ void conf_find(const char *option, char *dst);
  */
 enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 		       const char **ret_why) MUST_CHECK;
+
+/* Puts the key back where its file has been removed; true if that was so. */
+bool conf_restore_pool_key(const struct conf *c, const unsigned char key[CRYPT_KEY_SIZE]);
 
 /* Prints every key, its type, default and meaning: for --help-config. */
 void conf_print_keys(void);

@@ -268,9 +268,9 @@ void conf_check(struct conf *c)
 }
 
 /* Written whole under another name, then linked: a reader never sees half a key. */
-static bool make_key_file(const char *path)
+static bool write_key_file(const char *path, const unsigned char key[CRYPT_KEY_SIZE])
 {
-	unsigned char key[CRYPT_KEY_SIZE], random[8];
+	unsigned char random[8];
 	char temporary[CONF_PATH_MAX], suffix[2 * sizeof random + 1];
 
 	crypt_random(random, sizeof random);
@@ -280,13 +280,27 @@ static bool make_key_file(const char *path)
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return false;
-	crypt_random(key, sizeof key);
-	bool written = write(fd, key, sizeof key) == (ssize_t)sizeof key && fsync(fd) == 0;
-	explicit_bzero(key, sizeof key);
+	bool written = write(fd, key, CRYPT_KEY_SIZE) == CRYPT_KEY_SIZE && fsync(fd) == 0;
 	close(fd);
 	bool there = written && (link(temporary, path) == 0 || errno == EEXIST);
 	unlink(temporary);
 	return there;
+}
+
+static bool make_key_file(const char *path)
+{
+	unsigned char key[CRYPT_KEY_SIZE];
+
+	crypt_random(key, sizeof key);
+	bool there = write_key_file(path, key);
+	explicit_bzero(key, sizeof key);
+	return there;
+}
+
+bool conf_restore_pool_key(const struct conf *c, const unsigned char key[CRYPT_KEY_SIZE])
+{
+	return access(c->key_file, F_OK) != 0 && errno == ENOENT &&
+	       write_key_file(c->key_file, key);
 }
 
 enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { LOOK_MS = 500, SAY_AGAIN_MS = 60 * 1000 };
+enum { LOOK_MS = 500, SAY_AGAIN_MS = 60 * 1000, KEY_LOOKS = 6 };
 
 #define CAUSE                                                                             \
 	"segment %s was removed under running workers (systemd-logind does that when an " \
@@ -22,7 +22,20 @@ static void say_apart(struct segment_watch *w, const char *why)
 	log_text(LOG_ERROR, "segment",
 		 CAUSE "this worker goes on with it, apart from those that start now, and tries "
 		       "again; it cannot follow: %s; " CURE,
-		 w->path, why);
+		 w->conf->segment, why);
+}
+
+/* It may be removed a little after the segment. */
+static void look_for_key(struct segment_watch *w)
+{
+	if (w->key_looks == 0)
+		return;
+	w->key_looks--;
+	if (conf_restore_pool_key(w->conf, w->key))
+		log_text(LOG_ERROR, "key_file",
+			 "%s was removed with the segment, and was put back; keep it elsewhere: "
+			 "without it no session is found and no audit file can be verified",
+			 w->conf->key_file);
 }
 
 static void on_time(struct timer *t)
@@ -37,21 +50,25 @@ static void on_time(struct timer *t)
 	case STORE_MOVED:
 		w->apart = 0;
 		w->say_again = 0;
+		w->key_looks = KEY_LOOKS;
 		log_text(LOG_ERROR, "segment",
-			 CAUSE "what it held was carried over to a new one; " CURE, w->path);
+			 CAUSE "what it held was carried over to a new one; " CURE,
+			 w->conf->segment);
 		break;
 	case STORE_APART:
 		say_apart(w, why);
 		break;
 	}
+	look_for_key(w);
 	timer_start(t, LOOK_MS);
 }
 
 void segment_watch_start(struct segment_watch *w, struct loop *loop, struct store *store,
-			 const char *path)
+			 const struct conf *conf, const unsigned char key[CRYPT_KEY_SIZE])
 {
 	w->store = store;
-	w->path = path;
+	w->conf = conf;
+	w->key = key;
 	timer_init(loop, &w->timer, on_time);
 	timer_start(&w->timer, LOOK_MS);
 }

@@ -24,6 +24,7 @@
 struct worker {
 	const struct conf *conf;
 	struct loop *loop;
+	unsigned char key[CRYPT_KEY_SIZE];
 	struct crypt *crypt;
 	struct audit *audit; /* NULL: none is wanted */
 	struct store *store; /* NULL where a configuration is only checked */
@@ -165,15 +166,13 @@ static int open_lookup(struct worker *w)
 
 static int open_key(struct worker *w)
 {
-	unsigned char key[CRYPT_KEY_SIZE];
 	const char *why;
 
-	if (conf_pool_key(w->conf, key, &why) != OK) {
+	if (conf_pool_key(w->conf, w->key, &why) != OK) {
 		log_text(LOG_ERROR, "key_file", "%s", why);
 		return EXIT_CONFIG;
 	}
-	w->crypt = crypt_create(key);
-	explicit_bzero(key, sizeof key);
+	w->crypt = crypt_create(w->key);
 	return EXIT_FINE;
 }
 
@@ -261,6 +260,7 @@ static void finish(struct worker *w)
 	store_close(w->store);
 	audit_close(w->audit);
 	crypt_destroy(w->crypt);
+	explicit_bzero(w->key, sizeof w->key);
 	loop_destroy(w->loop);
 }
 
@@ -333,7 +333,7 @@ int worker_run(const struct conf *conf)
 		status = start(&w, open_fcgi);
 	if (status == EXIT_FINE) {
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
-		segment_watch_start(&w.segment, w.loop, w.store, conf->segment);
+		segment_watch_start(&w.segment, w.loop, w.store, conf, w.key);
 		wx_warm_up(w.wx);
 		loop_run(w.loop);
 		log_text(LOG_INFO, "stopped", "drained; %" PRIu64 " log lines could not be written",

@@ -18,7 +18,7 @@ _Static_assert(sizeof(struct segment_head) <= SEGMENT_HEAD, "the head has room")
 
 enum {
 	LOCK_TRIES = 1000, /* 5 ms apart: filling a segment takes some 10 ms */
-	HURRY_TRIES = 4,
+	HURRY_TRIES = 100,
 	OPEN_TRIES = 100, /* each means that the file was replaced meanwhile */
 };
 

@@ -47,7 +47,7 @@ struct segment_want {
 	uint64_t bytes;                /* all of it, with the head; a multiple of 4096 */
 	uint64_t layout;               /* a hash of how the caller lays out what he keeps */
 	uint32_t sizes[SEGMENT_SIZES]; /* whatever else must be equal */
-	bool hurry;                    /* wait 20 ms for the lock, not seconds */
+	bool hurry;                    /* wait half a second for the lock, not five */
 };
 
 struct segment {

@@ -16,6 +16,7 @@ struct shm {
 	uint64_t capacity[STORE_KIND_NR];
 	uint64_t probed; /* store_ready() asks another shard each time */
 	bool moved;      /* since store_follow() was called last */
+	int64_t impatient_until;
 };
 
 static struct shm *shm_of(struct store *s)
@@ -38,6 +39,21 @@ static void place_tables(struct shm *m)
 
 /* --- when the file is not at its path any more ------------------------------ */
 
+/* Whoever carries over 16,000 sessions takes some 50 ms; a stopped one must not hold us up again.
+ */
+enum { IMPATIENT_MS = 1000 };
+
+static enum err open_next(struct shm *m, struct segment *ret, const char **ret_why)
+{
+	if (clock_boot_ms() < m->impatient_until) {
+		*ret_why = "another process has kept it locked";
+		return ERR_BUSY;
+	}
+	enum err err = segment_open(&m->want, ret, ret_why);
+	m->impatient_until = err == ERR_BUSY ? clock_boot_ms() + IMPATIENT_MS : 0;
+	return err;
+}
+
 static enum err carry_tables(const struct shm *from, const struct shm *to)
 {
 	enum err err = OK;
@@ -56,7 +72,7 @@ static enum err carry_tables(const struct shm *from, const struct shm *to)
 static enum err follow(struct shm *m, const char **ret_why)
 {
 	struct shm next = *m;
-	enum err err = segment_open(&m->want, &next.segment, ret_why);
+	enum err err = open_next(m, &next.segment, ret_why);
 
 	if (err != OK)
 		return err;

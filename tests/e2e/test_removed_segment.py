@@ -54,6 +54,32 @@ def start_one(rig):
     return new
 
 
+def test_the_key_file_beside_it_that_goes_the_same_way_is_put_back(build):
+    rig = build(workers=3, apps=KNOWN_APPS)
+    users, key = opened(rig), pathlib.Path(rig.pool.conf["segment"] + ".key")
+    before = key.read_bytes()
+    remove(rig)
+    time.sleep(0.05)
+    key.unlink()
+    where.wait_for(lambda: key.exists() and is_one_pool(rig), "both are there again", 5)
+    assert key.read_bytes() == before and key.stat().st_mode & 0o777 == 0o600
+    assert rig.pool.lines(event="key_file", level="error")
+    rig.pool.kill(rig.pool.workers[:1])
+    new = start_one(rig)
+    answers = each(users, lambda user: user.verify())
+    assert [answer.status for answer in answers] == [200] * PERSONS
+    assert {rig.pool.line_of(answer)["pid"] for answer in answers} == {new.pid}
+
+
+def test_a_key_file_that_is_removed_alone_is_not_put_back(build):
+    """Somebody wants another key."""
+    rig = build(workers=1, apps=KNOWN_APPS)
+    key = pathlib.Path(rig.pool.conf["segment"] + ".key")
+    key.unlink()
+    time.sleep(2 * IN_TIME)
+    assert not key.exists()
+
+
 @pytest.mark.parametrize("after", [0, IN_TIME], ids=["at_once", "when_it_was_noticed"])
 def test_sessions_are_found_by_the_old_workers_and_by_a_restarted_one(build, after):
     rig = build(workers=4, apps=KNOWN_APPS)

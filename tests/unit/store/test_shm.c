@@ -11,8 +11,10 @@
 #include "segment.h"
 #include "store_help.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -390,6 +392,28 @@ static void where_another_file_is_at_the_path_the_old_segment_stays_in_use(void 
 	all_held(s, 0);
 }
 
+/* One that stopped while it made the new segment costs half a second, once a second. */
+static void a_stopped_maker_of_the_new_segment_is_not_waited_for_again(void **state)
+{
+	struct store *s = *state;
+
+	put_held(s, 0, NULL);
+	unlink(test_path());
+	int fd = open(test_path(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0 && flock(fd, LOCK_EX) == 0);
+	assert_int_equal(store_follow(s, &why), STORE_APART);
+	assert_non_null(strstr(why, "locked"));
+	double began = seconds();
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(store_follow(s, &why), STORE_APART);
+	assert_true(seconds() - began < 0.4);
+	all_held(s, 0);
+	close(fd);
+	clock_skew_ms = 1001;
+	assert_int_equal(store_follow(s, &why), STORE_MOVED);
+	all_held(s, 0);
+}
+
 /* Up to a millisecond. */
 static void wait_a_little(uint64_t random)
 {
@@ -710,6 +734,7 @@ int main(void)
 		STORE_TEST(a_removed_segment_is_made_again_with_all_that_it_held),
 		STORE_TEST(two_pools_come_together_in_the_segment_at_the_path),
 		STORE_TEST(where_another_file_is_at_the_path_the_old_segment_stays_in_use),
+		STORE_TEST(a_stopped_maker_of_the_new_segment_is_not_waited_for_again),
 		STORE_TEST(a_process_stopped_in_a_lock_makes_one_shard_busy_and_ready_finds_it),
 		STORE_TEST(no_acknowledged_value_is_lost_or_torn_however_many_die),
 		STORE_TEST(none_is_lost_when_the_segment_is_removed_and_workers_die_over_that),
