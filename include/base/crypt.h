@@ -35,9 +35,6 @@ static inline bool digest_equal(const struct digest *a, const struct digest *b)
 
 struct crypt;
 
-/* Before anything else of OpenSSL is used: makes it wipe the memory it frees. */
-void crypt_setup(void);
-
 /* key: CRYPT_KEY_SIZE bytes; copied.  Wiped by crypt_destroy(). */
 struct crypt *crypt_create(const unsigned char *key);
 void crypt_destroy(struct crypt *c);

@@ -34,4 +34,10 @@ enum progress { DONE, WAIT };
 
 __attribute__((noreturn)) void ensure_failed(const char *cond, const char *file, int line);
 
+/*
+ * A line of JSON on standard error, for a process that is about to end: takes no memory,
+ * and may be called by a signal handler.  Neither event nor text may need quoting.
+ */
+void last_words(const char *event, const char *format, ...) PRINTF_LIKE(2, 3);
+
 #endif

@@ -28,9 +28,6 @@ enum {
 	JWT_HS256_KEY = 32, /* bytes, at least */
 };
 
-/* Once, after crypt_setup() and before anything else here: libcjose wipes what it frees. */
-void jwt_setup(void);
-
 /* Keys by kid.  The one that was added first signs, all verify. */
 struct jwt_keys;
 

@@ -1,7 +1,6 @@
 /* libcrypto, behind our own small types. */
 #include "base/crypt.h"
 #include "base/mem.h"
-#include "mem_hooks.h"
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -16,11 +15,6 @@ struct crypt {
 	EVP_CIPHER *gcm;
 	unsigned char seal_key[CRYPT_KEY_SIZE];
 };
-
-void crypt_setup(void)
-{
-	ensure(CRYPTO_set_mem_functions(mem_hook_alloc, mem_hook_realloc, mem_hook_free) == 1);
-}
 
 static EVP_MAC_CTX *keyed_mac(const unsigned char *key)
 {

@@ -3,7 +3,6 @@
 #include "base/json_in.h"
 #include "base/json_out.h"
 #include "base/mem.h"
-#include "mem_hooks.h"
 
 #include <cjose/cjose.h>
 
@@ -30,12 +29,6 @@ struct jwt_keys {
 	unsigned nr;
 	struct jwt_key keys[JWT_KEYS_MAX];
 };
-
-void jwt_setup(void)
-{
-	/* goes on to OpenSSL, where it changes nothing, and to jansson, which cjose uses */
-	cjose_set_alloc_ex_funcs(mem_hook_alloc, mem_hook_realloc, mem_hook_free);
-}
 
 enum jwt_alg jwt_alg_of(struct str name)
 {

@@ -1,26 +1,63 @@
 /* The heap that wipes what it takes back. */
 #include "base/mem.h"
-#include "mem_hooks.h"
 
-#include <malloc.h>
+#include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/*
+ * The size stands in front of the bytes: the allocator's own answer, malloc_usable_size(),
+ * is more than was asked for, and a build with _FORTIFY_SOURCE takes a write beyond that for
+ * an overflow.
+ */
+struct block {
+	alignas(max_align_t) size_t size;
+};
+
+static _Noreturn void exhausted(size_t size)
+{
+	last_words("out_of_memory",
+		   "%zu bytes more cannot be had: give the process more memory (ulimit -v, "
+		   "MemoryMax=), or lower in_flight in the configuration",
+		   size);
+	_exit(EXIT_FAILURE);
+}
+
+static void *bytes_of(struct block *b, size_t size)
+{
+	if (b == NULL)
+		exhausted(size);
+	b->size = size;
+	return b + 1;
+}
+
+static struct block *block_of(void *p)
+{
+	return (struct block *)p - 1;
+}
+
+/* A size that no allocator can have, where the header would make it small. */
+static size_t whole(size_t size)
+{
+	if (size > PTRDIFF_MAX - sizeof(struct block))
+		exhausted(size);
+	return sizeof(struct block) + size;
+}
 
 void *mem_alloc(size_t size)
 {
-	void *p = malloc(size == 0 ? 1 : size);
-
-	ensure(p != NULL);
-	return p;
+	return bytes_of(malloc(whole(size)), size);
 }
 
 void *mem_calloc(size_t n, size_t size)
 {
-	void *p = calloc(n == 0 ? 1 : n, size == 0 ? 1 : size);
+	size_t all;
 
-	ensure(p != NULL);
-	return p;
+	if (__builtin_mul_overflow(n, size, &all))
+		exhausted(SIZE_MAX);
+	return bytes_of(calloc(1, whole(all)), all);
 }
 
 /* realloc() may move the block and leave the old bytes readable, so move it here. */
@@ -28,7 +65,7 @@ void *mem_realloc(void *p, size_t size)
 {
 	if (p == NULL)
 		return mem_alloc(size);
-	size_t had = malloc_usable_size(p);
+	size_t had = block_of(p)->size;
 	if (size <= had && size >= had / 2)
 		return p;
 	void *moved = mem_alloc(size);
@@ -48,28 +85,7 @@ void mem_free(void *p)
 {
 	if (p == NULL)
 		return;
-	explicit_bzero(p, malloc_usable_size(p));
-	free(p);
-}
-
-void *mem_hook_alloc(size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	return n == 0 ? NULL : mem_alloc(n);
-}
-
-void *mem_hook_realloc(void *p, size_t n, const char *file, int line)
-{
-	(void)file, (void)line;
-	if (n == 0) {
-		mem_free(p);
-		return NULL;
-	}
-	return mem_realloc(p, n);
-}
-
-void mem_hook_free(void *p, const char *file, int line)
-{
-	(void)file, (void)line;
-	mem_free(p);
+	struct block *b = block_of(p);
+	explicit_bzero(b, sizeof *b + b->size);
+	free(b);
 }

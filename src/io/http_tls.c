@@ -71,6 +71,8 @@ CURLcode tls_setup(CURL *easy, void *ssl_ctx, void *arg)
 	SSL_CTX_set_app_data(ssl_ctx, check);
 	SSL_CTX_set_info_callback(ssl_ctx, on_handshake);
 	SSL_CTX_set_mode(ssl_ctx, SSL_MODE_RELEASE_BUFFERS);
+	/* answers carry openids, tokens and session_keys; what we send is encrypted in place */
+	SSL_CTX_set_options(ssl_ctx, SSL_OP_CLEANSE_PLAINTEXT);
 	return CURLE_OK;
 }
 

@@ -1,7 +1,5 @@
 /* Finds out what is wanted: a worker, or one of the commands. */
 #include "base/conf.h"
-#include "base/crypt.h"
-#include "base/jwt.h"
 #include "base/log.h"
 #include "command.h"
 #include "exit_status.h"
@@ -199,8 +197,6 @@ int main(int argc, char **argv)
 	if (!is_listening(STDIN_FILENO))
 		signals_release();
 	open_standard_fds();
-	crypt_setup();
-	jwt_setup();
 	if (words_are_foreign())
 		argc = 1;
 	while ((option = getopt_long(argc, argv, "c:hV", options, NULL)) != -1) {

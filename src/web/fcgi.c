@@ -98,25 +98,6 @@ static void copy_params(struct req *r, char **envp)
 	}
 }
 
-/* Out of libfcgi's buffer, which is wiped behind it. */
-static size_t read_stdin(FCGX_Stream *in, char *dst, size_t len)
-{
-	size_t n = 0;
-	int c;
-
-	while (n < len && (c = FCGX_GetChar(in)) != EOF) {
-		size_t more = (size_t)(in->stop - in->rdNext);
-		if (more > len - n - 1)
-			more = len - n - 1;
-		dst[n] = (char)c;
-		memcpy(dst + n + 1, in->rdNext, more);
-		explicit_bzero(in->rdNext - 1, more + 1);
-		in->rdNext += more;
-		n += more + 1;
-	}
-	return n;
-}
-
 static enum err copy_body(struct req *r, FCGX_Stream *in, size_t len)
 {
 	char *body = arena_alloc(&r->arena, len + 1);
@@ -124,19 +105,26 @@ static enum err copy_body(struct req *r, FCGX_Stream *in, size_t len)
 	if (body == NULL)
 		return ERR_NOMEM;
 	r->body = (struct str){ body, len };
-	if (read_stdin(in, body, len) != len)
+	if (FCGX_GetStr(body, (int)len, in) != (int)len)
 		return ERR_SYNTAX;
 	return FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0 ? OK : ERR_SYNTAX;
 }
 
 /*
- * After accepting, the last piece of the parameters still stands in the buffer:
- * all of them if the request was shorter than the 8 KB that libfcgi reads at once.
+ * A name or a token that went through a stream still is in its buffer, wherever in it: a
+ * short read leaves the end of a longer one before.  This is how what `data` points to
+ * begins, in all versions of libfcgi.
  */
-static void wipe_params(FCGX_Stream *in)
+static void wipe_stream(FCGX_Stream *s)
 {
-	if (in->stopUnget < in->rdNext)
-		explicit_bzero(in->stopUnget, (size_t)(in->rdNext - in->stopUnget));
+	const struct {
+		unsigned char *buffer;
+		int size;
+	} *d = s->data;
+	const unsigned char *at = s->isReader ? s->stop : s->wrNext;
+
+	ensure(d->size > 0 && at >= d->buffer && at <= d->buffer + d->size);
+	explicit_bzero(d->buffer, (size_t)d->size);
 }
 
 enum err fcgi_parse(struct fcgi *f, const struct wire *w, struct req *r)
@@ -146,9 +134,9 @@ enum err fcgi_parse(struct fcgi *f, const struct wire *w, struct req *r)
 
 	if (err != OK)
 		return err;
-	wipe_params(x.in);
 	copy_params(r, x.envp);
 	err = copy_body(r, x.in, w->body_len);
+	wipe_stream(x.in);
 	FCGX_Free(&x, 0);
 	return arena_failed(&r->arena) ? ERR_NOMEM : err;
 }
@@ -169,6 +157,7 @@ bool fcgi_answer(struct fcgi *f, int fd, uint16_t id, struct str head, struct st
 	FCGX_PutStr(body.p, (int)body.len, x.out);
 	bool sent = FCGX_FClose(x.err) == 0;
 	sent = FCGX_FClose(x.out) == 0 && sent;
+	wipe_stream(x.out);
 	FCGX_Free(&x, 0);
 	return sent;
 }
@@ -361,7 +350,8 @@ void fcgi_drain(struct fcgi *f, void (*drained)(void *app))
 	check_drained(f);
 }
 
-void fcgi_stats(const struct fcgi *f, struct fcgi_stats *ret)
+void fcgi_stats(struct fcgi *f, struct fcgi_stats *ret)
 {
 	*ret = f->stats;
+	f->stats.in_flight_peak = f->stats.in_flight;
 }

@@ -7,7 +7,6 @@
 #include "../unit/io/tls_server.h"
 
 #include "base/clock.h"
-#include "base/crypt.h"
 #include "io/http.h"
 
 #include <sys/resource.h>
@@ -111,7 +110,6 @@ int main(int argc, char **argv)
 	unsigned rounds = argc > 3 ? (unsigned)atoi(argv[3]) : 10;
 	struct bench b = { .calls = mem_calloc(in_flight, sizeof *b.calls) };
 
-	crypt_setup();
 	memset(body, 'b', sizeof body);
 	struct identity id = identity_create(
 		(struct wish){ .name = "bench", .san = "IP:127.0.0.1", .ca = true });

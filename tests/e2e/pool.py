@@ -18,6 +18,8 @@ CAP_SYS_PTRACE = 1 << 19
 
 segments = itertools.count(1)
 
+PRELOAD = None  # a library for every program of ours
+
 
 def adopt_orphans():
     """spawn-fcgi goes away after its work; its workers become ours, so that we see how they end."""
@@ -32,10 +34,12 @@ def may_ptrace():
 
 def environment(user=None):
     leaks = may_ptrace() and user is None
+    preload = {"LD_PRELOAD": PRELOAD} if PRELOAD else {}
     return {
         "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
-        "ASAN_OPTIONS": "detect_leaks=%d:exitcode=99" % leaks,
+        "ASAN_OPTIONS": "detect_leaks=%d:exitcode=99:verify_asan_link_order=%d" % (leaks, PRELOAD is None),
         "UBSAN_OPTIONS": "print_stacktrace=1",
+        **preload,
     }
 
 
@@ -109,10 +113,11 @@ class Worker:
 
 
 class Pool:
-    def __init__(self, folder, conf, workers=2, user=None):
+    def __init__(self, folder, conf, workers=2, user=None, limits=""):
         self.folder = folder
         self.conf = conf
         self.user = user
+        self.limits = limits  # shell commands that a worker is started after
         self.socket = str(folder / "benren.sock")
         self.file = folder / "benren.json"
         self.file.write_text(json.dumps(conf, indent=1, ensure_ascii=False))
@@ -134,7 +139,7 @@ class Pool:
                    "-F", str(workers)]
         if self.user:
             command += ["-u", self.user, "-g", self.user]
-        command += ["--", "/bin/sh", "-c", 'exec "$0" "$@" 2>>"%s/worker.$$.err"' % self.folder,
+        command += ["--", "/bin/sh", "-c", '%sexec "$0" "$@" 2>>"%s/worker.$$.err"' % (self.limits, self.folder),
                     self.program(), "-c", str(self.file)]
         done = subprocess.run(command, env=environment(self.user), capture_output=True, text=True,
                               timeout=60)

@@ -4,15 +4,21 @@ Every person of this file is a canary: names and ID numbers have beginnings that
 else, so one look for the beginning finds all of them, whatever form they are in.
 """
 
+import contextlib
 import hashlib
 import itertools
+import json
 import os
 import pathlib
 import re
 import signal
+import socket
+import ssl
+import subprocess
 import threading
 import urllib.parse
 
+import fastcgi
 import people
 import pytest
 
@@ -144,3 +150,103 @@ def test_a_worker_that_crashes_leaves_no_core(build, sig):
     assert not os.WCOREDUMP(worker.status)
     rig.pool.workers.remove(worker)
     assert not list(rig.folder.glob("core*"))
+
+
+# --- checks that end early --------------------------------------------------------------------------------
+
+# What a broken WeChat writes into its TLS connection instead of an answer: bytes that are no record, a record
+# that cannot be decrypted, an alert in clear text, nothing but the end.
+BROKEN = (b"no record at all", b"\x17\x03\x03\x00\x40" + b"x" * 64, b"\x15\x03\x03\x00\x02\x02\x28", b"")
+
+
+class BrokenWeChat:
+    """Reads whole requests over TLS, and breaks the connection where the answer should come."""
+
+    def __init__(self, folder):
+        self.ways, self.broken = itertools.cycle(BROKEN), 0
+        self.ca, key = str(folder / "broken.pem"), str(folder / "broken.key")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "1", "-subj", "/CN=broken", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-keyout", key, "-out", self.ca], check=True, capture_output=True)
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.tls.load_cert_chain(self.ca, key)
+        self.listening = socket.create_server(("127.0.0.1", 0), backlog=1000)
+        self.host = "https://127.0.0.1:%d" % self.listening.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self._talk, args=(self.listening.accept()[0],), daemon=True).start()
+
+    def _talk(self, taken):
+        with contextlib.suppress(OSError), self.tls.wrap_socket(taken, server_side=True) as tls:
+            request = b""
+            while not request.endswith(b"}"):
+                request += tls.recv(65536)
+            if b"stable_token" in request:
+                body = json.dumps({"access_token": "t" * 100, "expires_in": 7200}).encode()
+                tls.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                            b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+                return
+            self.broken += 1
+            os.write(tls.fileno(), next(self.ways))  # past TLS
+
+    def reset(self):
+        pass
+
+    def stop(self):
+        self.listening.close()
+
+
+def looks_clean(rig):
+    """Whatever was under way has ended, and nothing of it is left in a worker."""
+    where.wait_for(lambda: not any(found(one.pid) for one in rig.pool.workers),
+                   lambda: "left: %s" % sorted({hit for one in rig.pool.workers for hit in found(one.pid)})[:20])
+
+
+@pytest.mark.skipif(not pool.may_ptrace(), reason="looks into other processes")
+def test_tls_that_breaks_leaves_nothing(build, tmp_path):
+    wechat = BrokenWeChat(tmp_path)
+    rig = build(apps=(PARAM10, PARAM20), sandbox=wechat, wechat={"total_ms": 20000})
+    users = [rig.user((PARAM10, PARAM20)[i % 2]) for i in range(40)]
+    answers = each(users, lambda user: user.identify(canary()))
+    assert {answer.status for answer in answers} == {502} and wechat.broken == 40, (answers[:3], wechat.broken)
+    looks_clean(rig)
+    wechat.stop()
+
+
+@pytest.mark.skipif(not pool.may_ptrace(), reason="looks into other processes")
+def test_answers_that_go_wrong_leave_nothing(build):
+    rig = build(apps=(PARAM10, PARAM20))
+    kinds = {"close": {}, "cut": {}, "endless": {}, "status": {"status": 500}, "body": {"body": "no JSON"}}
+    for kind, more in kinds.items():
+        for call in ("getuseridkey", "getverifyid"):
+            rig.sandbox.fault(call, kind, count=4, **more)
+    users = [rig.user((PARAM10, PARAM20)[i % 2]) for i in range(8 * len(kinds))]
+    answers = each(users, lambda user: user.identify(canary()))
+    assert not {answer.status for answer in answers} & {200}, answers
+    assert rig.sandbox.sim("ledger")["faults_delivered"] >= 10, "they went wrong"
+    looks_clean(rig)
+
+
+@pytest.mark.skipif(not pool.may_ptrace(), reason="looks into other processes")
+def test_requests_that_are_given_up_leave_nothing(build):
+    """By the web server in the middle of the body, after it, and while WeChat is asked; and those that are refused."""
+    rig = build(apps=(PARAM10,), web=None)
+    rig.sandbox.fault("getuseridkey", "hang", count=20)
+    for i in range(20):
+        whole = fastcgi.request("identify", canary(), BENREN_USER="u%d" % i, BENREN_OPENID=people.new_openid())
+        for sent in (whole[:-30], whole[:-8], whole):
+            with fastcgi.Connection(rig.pool.socket) as connection:
+                connection.send(sent)
+                if sent is whole and i % 2:
+                    where.wait_for(lambda: rig.sandbox.sim("ledger")["faults_delivered"] > i // 2, "WeChat was asked")
+    for wrong in (lambda one: json.dumps(one).encode()[:-1], lambda one: json.dumps([one]).encode(),
+                  lambda one: json.dumps({**one, "name": one["name"] + "!"}).encode(),
+                  lambda one: json.dumps({**one, "more": "x" * 70000}).encode(),
+                  lambda one: urllib.parse.urlencode(one).encode()):
+        answer = fastcgi.ask(rig.pool.socket, "identify", wrong(canary()), BENREN_USER="u",
+                             BENREN_OPENID=people.new_openid())
+        assert 400 <= answer.status < 500, answer
+    looks_clean(rig)

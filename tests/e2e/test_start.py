@@ -12,6 +12,7 @@ import time
 import fastcgi
 import pytest
 
+import pool
 import where
 from pool import environment, full_conf
 from rig import ANON10, APPS, PARAM10, PARAM20
@@ -219,6 +220,17 @@ def test_help_and_version_say_what_they_should():
     for words in (["nonsense"], ["check", "check"], ["--nonsense"], ["-c"]):
         done = run(*words)
         assert done.returncode == 2 and done.stderr, words
+
+
+def test_it_works_where_a_library_uses_openssl_first(build, monkeypatch):
+    """As libssh's constructor does, which Ubuntu's libcurl loads."""
+    monkeypatch.setattr(pool, "PRELOAD", where.program("tests/early_openssl.so"))
+    assert run("--version").returncode == 0
+    rig = build(apps=(PARAM10, PARAM20))
+    for worker in rig.pool.workers:
+        assert "early_openssl.so" in open("/proc/%d/maps" % worker.pid).read()
+    for app in (PARAM10, PARAM20):
+        rig.user(app).open().passes()
 
 
 def test_check_finds_the_shipped_configurations_fine(tmp_path):

@@ -24,8 +24,6 @@ static int set_up(void **state)
 	const char *why;
 
 	(void)state;
-	crypt_setup();
-	jwt_setup();
 	keys = crypt_create((const unsigned char *)"0123456789abcdef0123456789ABCDEF");
 	the_app.wx = wx_create(NULL, NULL, NULL, keys, &conf);
 	app = (struct conf_app){ .appid = "wx0000000000000001", .receipt.lifetime = 300 };

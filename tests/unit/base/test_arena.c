@@ -12,6 +12,8 @@
 #include <malloc.h>
 #include <stdalign.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct arena arena;
 
@@ -179,6 +181,51 @@ static void nothing_is_something(void **state)
 	mem_free(mem_realloc(mem_alloc(10), 0));
 }
 
+/* --- no memory ------------------------------------------------------------------------ */
+
+static void ask_for_too_much(void)
+{
+	mem_alloc(PTRDIFF_MAX - 1);
+}
+
+static void ask_for_more_than_a_size_can_say(void)
+{
+	mem_calloc(SIZE_MAX / 2, 3);
+}
+
+static void ask_for_too_much_again(void)
+{
+	mem_realloc(mem_alloc(10), SIZE_MAX);
+}
+
+static void without_memory_it_says_so_and_ends(void **state)
+{
+	void (*const asks[])(void) = { ask_for_too_much, ask_for_more_than_a_size_can_say,
+				       ask_for_too_much_again };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(asks); i++) {
+		char said[512];
+		int out[2], status;
+		assert_int_equal(pipe(out), 0);
+		pid_t pid = fork();
+		if (pid == 0) {
+			dup2(out[1], STDERR_FILENO);
+			asks[i]();
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) == EXIT_FAILURE);
+		close(out[1]);
+		ssize_t n = read(out[0], said, sizeof said - 1);
+		assert_true(n > 0);
+		said[n] = '\0';
+		close(out[0]);
+		assert_non_null(strstr(said, "\"event\":\"out_of_memory\""));
+		assert_non_null(strstr(said, "lower in_flight"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +236,7 @@ int main(void)
 		cmocka_unit_test(texts_are_copies_with_a_nul_behind),
 		cmocka_unit_test(a_finished_arena_is_wiped),
 		cmocka_unit_test(freed_and_moved_blocks_are_wiped),
+		cmocka_unit_test(without_memory_it_says_so_and_ends),
 		cmocka_unit_test(nothing_is_something),
 	};
 

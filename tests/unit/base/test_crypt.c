@@ -15,7 +15,6 @@ static struct crypt *keys;
 static int set_up(void **state)
 {
 	(void)state;
-	crypt_setup();
 	keys = crypt_create((const unsigned char *)"0123456789abcdef0123456789ABCDEF");
 	return 0;
 }

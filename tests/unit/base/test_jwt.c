@@ -50,8 +50,6 @@ static struct jwt_keys *keys_of(const char *first, const char *second)
 static int set_up(void **state)
 {
 	(void)state;
-	crypt_setup();
-	jwt_setup();
 	hs = keys_of(HS, NULL);
 	ec = keys_of(EC, NULL);
 	both = keys_of(HS, EC);

@@ -318,7 +318,6 @@ static void no_order_of_events_ends_the_process(void **state)
 static int set_up_group(void **state)
 {
 	(void)state;
-	crypt_setup();
 	resolve_getaddrinfo = fake_getaddrinfo;
 	root = identity_create((struct wish){ .name = "root", .ca = true });
 	leaf = identity_create(

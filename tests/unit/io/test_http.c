@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/crypt.h"
 #include "identity.h"
 #include "io/http.h"
 #include "tls_server.h"
@@ -141,7 +140,6 @@ static int tear_down(void **state)
 static int set_up_servers(void **state)
 {
 	(void)state;
-	crypt_setup();
 	root = identity_create((struct wish){ .name = "root", .ca = true });
 	leaf = identity_create((struct wish){
 		.name = "leaf", .san = "IP:127.0.0.1,DNS:wechat.test", .issuer = &root });

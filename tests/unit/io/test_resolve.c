@@ -6,7 +6,6 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/crypt.h"
 #include "identity.h"
 #include "io/http.h"
 #include "resolve.h"
@@ -372,7 +371,6 @@ static void new_connections_go_to_the_new_address(void **state)
 static int set_up_group(void **state)
 {
 	(void)state;
-	crypt_setup();
 	resolve_getaddrinfo = fake_getaddrinfo;
 	root = identity_create((struct wish){ .name = "root", .ca = true });
 	leaf = identity_create(

@@ -46,8 +46,6 @@ static void set_keys(struct conf_app *app, const char *first, const char *second
 static int set_up(void **state)
 {
 	(void)state;
-	crypt_setup();
-	jwt_setup();
 	keys = test_crypt();
 	return 0;
 }
