@@ -3,8 +3,8 @@
  *
  * One thread, one loop.  Timers, watches and signals are embedded in what uses
  * them: a callback gets the struct back and finds its surroundings with
- * container_of().  `uv` is libuv's handle behind it; it is freed by libuv in its
- * own time, so the struct itself may be gone as soon as *_finish() has returned.
+ * container_of().  `uv` is what the loop keeps of it; that is freed in its own time,
+ * so the struct itself may be gone as soon as *_finish() has returned.
  */
 #ifndef IO_LOOP_H
 #define IO_LOOP_H
@@ -43,6 +43,8 @@ enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 /*
  * Level-triggered: fires again as long as the descriptor is ready.  An error or
  * hang-up counts as ready for what was asked.  Finish before closing the descriptor.
+ * Only watch_init() needs anything of the system.  ERR_SYSTEM, and errno: EPERM is a
+ * file, which is always ready; ENOSPC is fs.epoll.max_user_watches; ENOMEM is memory.
  */
 struct watch {
 	void (*ready)(struct watch *, unsigned events);

@@ -15,7 +15,6 @@
 enum {
 	CALLS_MAX = 4096,         /* under way at once */
 	REQUEST_MAX = 128 * 1024, /* what one call may make us copy */
-	IDLE_SECONDS = 15,        /* WeChat closes an idle connection after 20 */
 	CONNECT_SLICES = 4,       /* one address may take so much of the connect time */
 };
 
@@ -82,7 +81,7 @@ static const struct {
 	{ CURLOPT_MAXFILESIZE,        HTTP_ANSWER_MAX },
 	{ CURLOPT_BUFFERSIZE,         4096 },
 	{ CURLOPT_UPLOAD_BUFFERSIZE,  16384 },
-	{ CURLOPT_MAXAGE_CONN,        IDLE_SECONDS },
+	{ CURLOPT_MAXAGE_CONN,        LANE_IDLE_SECONDS },
 	{ CURLOPT_TCP_KEEPALIVE,      0 },
 	{ CURLOPT_NETRC,              CURL_NETRC_IGNORED },
 	{ CURLOPT_HTTPAUTH,           0 },

@@ -14,8 +14,7 @@
 
 enum {
 	TURN_US = 10 * 1000,   /* a handshake takes 1 ms: some turns could be long */
-	UNUSED_MS = 60 * 1000, /* a lane without a job for so long is closed */
-	LOOK_MS = 20 * 1000,   /* how often that is looked at */
+	LOOK_MS = 10 * 1000,   /* how often lanes are looked at that could be closed */
 	SAY_AGAIN_MS = 60 * 1000,
 };
 
@@ -382,7 +381,7 @@ void lanes_tidy(struct lanes *all)
 		struct lane *ln = container_of(link, struct lane, link);
 
 		next = link->next;
-		if (ln->jobs == 0 && now - ln->used_ms >= UNUSED_MS)
+		if (ln->jobs == 0 && now - ln->used_ms >= LANE_IDLE_SECONDS * 1000)
 			lane_destroy(ln);
 	}
 }

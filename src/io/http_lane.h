@@ -3,7 +3,7 @@
  *
  * A lane is one multi handle with its connections.  libcurl looks for a connection
  * by walking all of a multi's, so there are several of few transfers each; they
- * come with load and go when they have been of no use for a minute.
+ * come with load and go once their connections are too old to be used again.
  */
 #ifndef HTTP_LANE_H
 #define HTTP_LANE_H
@@ -12,7 +12,10 @@
 
 #include <curl/curl.h>
 
-enum { LANE_JOBS = 32 };
+enum {
+	LANE_JOBS = 32,
+	LANE_IDLE_SECONDS = 15, /* WeChat closes an idle connection after 20 */
+};
 
 struct lanes;
 struct lane;
@@ -36,7 +39,7 @@ void lanes_destroy(struct lanes *all);
 /* ended() is called once, later, outside of libcurl; the job may then be added again. */
 void lanes_add(struct lanes *all, struct lane_job *job);
 
-/* Closes what has not been used for a minute; done by itself every 20 seconds. */
+/* Closes lanes not used for LANE_IDLE_SECONDS; done by itself every 10 seconds. */
 void lanes_tidy(struct lanes *all);
 
 /* Breaks it off; ended() is not called. */

@@ -1,4 +1,9 @@
-/* libuv's loop, timers, polls and signals behind our own small types. */
+/*
+ * libuv's loop, timers and signals behind our own small types.  The descriptors are
+ * watched by an epoll of our own, of which libuv sees one descriptor: libuv registers a
+ * descriptor when it goes to sleep, and aborts the process where the system has no room
+ * for it (fs.epoll.max_user_watches, memory); here that is an error of one watch.
+ */
 #include "loop_uv.h"
 
 #include "base/mem.h"
@@ -6,22 +11,33 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
+
+enum { BATCH = 256 }; /* descriptors a turn; the rest are still ready in the next one */
 
 struct loop {
 	uv_loop_t uv;
-	uv_check_t after;  /* runs the deferred tasks, once the events of a turn are handled */
-	uv_idle_t awake;   /* active while tasks are pending, so that the loop does not sleep */
-	struct list tasks; /* task.link */
+	int epoll;
+	uv_poll_t ready;      /* something is, in epoll */
+	unsigned watches;     /* not finished yet */
+	struct list finished; /* fd_watch.link, until the end of the turn */
+	uv_check_t after;     /* runs the deferred tasks, once the events of a turn are handled */
+	uv_idle_t awake;      /* active while tasks are pending, so that the loop does not sleep */
+	struct list tasks;    /* task.link */
 	uint64_t turn;
 	bool running;
 };
 
 static struct loop *stuck;
 
-struct uv_watch {
-	uv_poll_t poll;
+/* Behind a struct watch.  An event of the same batch may still name it when it is finished. */
+struct fd_watch {
+	struct watch *watch; /* NULL: finished */
+	struct loop *loop;
+	int fd;
 	unsigned asked;
+	struct list link; /* loop.finished */
 };
 
 /*
@@ -36,7 +52,6 @@ static void setup_once(void)
 	if (done)
 		return;
 	done = true;
-	ensure(uv_replace_allocator(mem_alloc, mem_realloc, mem_calloc, mem_free) == 0);
 	ensure(setenv("UV_THREADPOOL_SIZE", "3", 1) == 0);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -85,11 +100,20 @@ static void run_tasks(struct loop *l)
 		uv_idle_stop(&l->awake);
 }
 
+static void free_finished(struct loop *l)
+{
+	struct list *link;
+
+	while ((link = list_take(&l->finished)) != NULL)
+		mem_free(container_of(link, struct fd_watch, link));
+}
+
 static void on_after(uv_check_t *after)
 {
 	struct loop *l = container_of(after, struct loop, after);
 
 	run_tasks(l);
+	free_finished(l);
 	l->turn++;
 }
 
@@ -98,13 +122,19 @@ static void on_awake(uv_idle_t *awake)
 	(void)awake;
 }
 
+static void on_ready(uv_poll_t *ready, int status, int events);
+
 struct loop *loop_create(void)
 {
 	setup_once();
 	struct loop *l = mem_calloc(1, sizeof *l);
 
 	list_init(&l->tasks);
+	list_init(&l->finished);
 	ensure(uv_loop_init(&l->uv) == 0);
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	ensure(l->epoll >= 0 && uv_poll_init(&l->uv, &l->ready, l->epoll) == 0);
+	uv_poll_start(&l->ready, UV_READABLE, on_ready);
 	uv_check_init(&l->uv, &l->after);
 	uv_check_start(&l->after, on_after);
 	uv_idle_init(&l->uv, &l->awake);
@@ -150,6 +180,9 @@ void loop_destroy(struct loop *l)
 		return;
 	while (!list_empty(&l->tasks))
 		run_tasks(l);
+	ensure(l->watches == 0);
+	free_finished(l);
+	uv_close((uv_handle_t *)&l->ready, NULL);
 	uv_close((uv_handle_t *)&l->after, NULL);
 	uv_close((uv_handle_t *)&l->awake, NULL);
 	do {
@@ -157,6 +190,7 @@ void loop_destroy(struct loop *l)
 		open = 0;
 		uv_walk(&l->uv, count_open, &open);
 	} while (open > 0);
+	close(l->epoll);
 	if (close_loop(&l->uv)) {
 		mem_free(l);
 		return;
@@ -230,52 +264,73 @@ void timer_finish(struct timer *t)
 	close_handle(&t->uv);
 }
 
-/* libuv stops a poll at an error; the owner was promised to hear of it until it acts. */
-static void on_poll(uv_poll_t *poll, int status, int events)
-{
-	struct uv_watch *uv = container_of(poll, struct uv_watch, poll);
-	struct watch *w = poll->data;
-	unsigned ready = 0;
+/* --- watches ---------------------------------------------------------------------- */
 
-	if (w == NULL)
-		return;
-	if (status != 0) {
-		ready = uv->asked;
-		uv->asked = 0;
-		watch_start(w, ready);
-	} else {
-		ready |= (events & UV_READABLE) != 0 ? WATCH_READ : 0;
-		ready |= (events & UV_WRITABLE) != 0 ? WATCH_WRITE : 0;
+/* Of an error or a hang-up the owner hears again until it acts, by what it asked for. */
+static unsigned happened(const struct fd_watch *fw, uint32_t events)
+{
+	unsigned what = 0;
+
+	if ((events & (EPOLLERR | EPOLLHUP)) != 0)
+		return fw->asked;
+	what |= (events & EPOLLIN) != 0 ? WATCH_READ : 0;
+	what |= (events & EPOLLOUT) != 0 ? WATCH_WRITE : 0;
+	return what & fw->asked;
+}
+
+static void on_ready(uv_poll_t *ready, int status, int events)
+{
+	struct loop *l = container_of(ready, struct loop, ready);
+	struct epoll_event batch[BATCH];
+	int n = epoll_wait(l->epoll, batch, BATCH, 0);
+
+	(void)status, (void)events;
+	for (int i = 0; i < n; i++) {
+		struct fd_watch *fw = batch[i].data.ptr;
+		unsigned what = happened(fw, batch[i].events);
+		if (fw->watch != NULL && what != 0)
+			fw->watch->ready(fw->watch, what);
 	}
-	w->ready(w, ready);
+}
+
+/* Nothing asked: errors are told all the same, so only once, which is ignored. */
+static struct epoll_event wanted(struct fd_watch *fw)
+{
+	struct epoll_event e = { .data.ptr = fw, .events = fw->asked == 0 ? EPOLLET : 0 };
+
+	e.events |= (fw->asked & WATCH_READ) != 0 ? EPOLLIN : 0;
+	e.events |= (fw->asked & WATCH_WRITE) != 0 ? EPOLLOUT : 0;
+	return e;
 }
 
 enum err watch_init(struct loop *l, struct watch *w, int fd,
 		    void (*ready)(struct watch *, unsigned events))
 {
-	struct uv_watch *uv = mem_calloc(1, sizeof *uv);
+	struct fd_watch *fw = mem_calloc(1, sizeof *fw);
+	struct epoll_event e = wanted(fw);
 
-	if (uv_poll_init(&l->uv, &uv->poll, fd) != 0) {
-		mem_free(uv);
+	if (epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) != 0) {
+		mem_free(fw);
 		return ERR_SYSTEM;
 	}
-	uv->poll.data = w;
-	*w = (struct watch){ .ready = ready, .uv = uv };
+	fw->watch = w;
+	fw->loop = l;
+	fw->fd = fd;
+	l->watches++;
+	*w = (struct watch){ .ready = ready, .uv = fw };
 	return OK;
 }
 
-/* Starting anew would cost libuv two system calls, so not for what is asked already. */
+/* Changing takes no memory: it fails only where the descriptor has been closed already. */
 void watch_start(struct watch *w, unsigned events)
 {
-	struct uv_watch *uv = w->uv;
-	int wanted = 0;
+	struct fd_watch *fw = w->uv;
 
-	if (uv->asked == events)
+	if (fw->asked == events)
 		return;
-	uv->asked = events;
-	wanted |= (events & WATCH_READ) != 0 ? UV_READABLE : 0;
-	wanted |= (events & WATCH_WRITE) != 0 ? UV_WRITABLE : 0;
-	ensure(uv_poll_start(&uv->poll, wanted, on_poll) == 0);
+	fw->asked = events;
+	struct epoll_event e = wanted(fw);
+	epoll_ctl(fw->loop->epoll, EPOLL_CTL_MOD, fw->fd, &e);
 }
 
 void watch_stop(struct watch *w)
@@ -285,7 +340,15 @@ void watch_stop(struct watch *w)
 
 void watch_finish(struct watch *w)
 {
-	close_handle(&w->uv);
+	struct fd_watch *fw = w->uv;
+
+	if (fw == NULL)
+		return;
+	w->uv = NULL;
+	fw->watch = NULL;
+	epoll_ctl(fw->loop->epoll, EPOLL_CTL_DEL, fw->fd, NULL);
+	fw->loop->watches--;
+	list_add(&fw->loop->finished, &fw->link);
 }
 
 static void on_signal(uv_signal_t *uv, int signum)

@@ -91,12 +91,12 @@ static void lanes_of_no_use_are_closed(void **state)
 	(void)state;
 	run(JOBS);
 	loop_run(loop);
-	clock_skew_ms += 59 * 1000;
+	clock_skew_ms += 14 * 1000;
 	lanes_tidy(lanes);
 	run(LANE_JOBS);
 	loop_run(loop);
 	assert_int_equal(server.seen->connections, JOBS);
-	clock_skew_ms += 30 * 1000;
+	clock_skew_ms += 8 * 1000;
 	lanes_tidy(lanes);
 	run(JOBS);
 	loop_run(loop);

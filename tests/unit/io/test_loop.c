@@ -8,9 +8,11 @@
 #include "base/clock.h"
 #include "loop_uv.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -229,7 +231,7 @@ static void a_watch_fires_as_long_as_the_descriptor_is_ready(void **state)
 	close(pair[1]);
 }
 
-/* A pipe without a reader is an error to epoll, at which libuv stops its poll. */
+/* A pipe without a reader is an error to epoll. */
 static void an_error_is_told_again_until_the_watch_ends(void **state)
 {
 	struct end e = { .fd = -1 };
@@ -256,6 +258,104 @@ static void a_file_cannot_be_watched(void **state)
 	assert_int_equal(watch_init(loop, &w, fd, NULL), ERR_SYSTEM);
 	close(fd);
 	unlink(path);
+}
+
+/* The linker puts this in front of every epoll_ctl() of io; libuv's own are elsewhere. */
+static int no_room; /* what the next registration fails with; 0: it does not */
+
+int __real_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
+int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
+
+int __wrap_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	if (op == EPOLL_CTL_ADD && no_room != 0) {
+		errno = no_room;
+		no_room = 0;
+		return -1;
+	}
+	return __real_epoll_ctl(epoll, op, fd, event);
+}
+
+static void no_room_for_a_descriptor_is_an_error_of_its_own_watch(void **state)
+{
+	static const int errors[] = { ENOSPC, ENOMEM };
+
+	for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+		struct watch w = { NULL, NULL };
+		int ends[2];
+
+		assert_int_equal(pipe(ends), 0);
+		no_room = errors[i];
+		assert_int_equal(watch_init(loop, &w, ends[0], NULL), ERR_SYSTEM);
+		assert_int_equal(errno, errors[i]);
+		watch_finish(&w);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	a_watch_fires_as_long_as_the_descriptor_is_ready(state);
+}
+
+static void on_pause(struct timer *t)
+{
+	timer_stop(t);
+	loop_stop(loop);
+}
+
+static void a_stopped_watch_hears_nothing_and_lets_the_loop_sleep(void **state)
+{
+	struct end e = { .fd = -1 };
+	struct timer pause;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	e.fd = pair[0];
+	assert_int_equal(watch_init(loop, &e.watch, pair[0], on_end), OK);
+	watch_start(&e.watch, WATCH_READ);
+	watch_stop(&e.watch);
+	close(pair[1]);
+	timer_init(loop, &pause, on_pause);
+	timer_start(&pause, 30);
+	uint64_t turns = loop_turn(loop);
+	loop_run(loop);
+	assert_int_equal(e.calls, 0);
+	assert_true(loop_turn(loop) - turns < 5);
+	watch_start(&e.watch, WATCH_READ); /* it is told what happened meanwhile */
+	loop_run(loop);
+	assert_int_equal(e.calls, 3);
+	timer_finish(&pause);
+}
+
+static struct end both[2];
+
+/* Whichever comes first takes the other one with it. */
+static void on_first(struct watch *w, unsigned events)
+{
+	struct end *e = container_of(w, struct end, watch);
+
+	(void)events;
+	e->calls++;
+	for (int i = 0; i < 2; i++)
+		watch_finish(&both[i].watch);
+	loop_stop(loop);
+}
+
+static void a_watch_that_another_one_finishes_does_not_fire_any_more(void **state)
+{
+	int pairs[2][2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		both[i].calls = 0;
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+		assert_int_equal(watch_init(loop, &both[i].watch, pairs[i][0], on_first), OK);
+		watch_start(&both[i].watch, WATCH_READ);
+		assert_int_equal(write(pairs[i][1], "x", 1), 1);
+	}
+	loop_run(loop);
+	assert_int_equal(both[0].calls + both[1].calls, 1);
+	for (int i = 0; i < 4; i++)
+		close(pairs[i / 2][i % 2]);
 }
 
 static void on_signal(struct signal_watch *s)
@@ -312,6 +412,9 @@ int main(void)
 		TEST(a_watch_fires_as_long_as_the_descriptor_is_ready),
 		TEST(an_error_is_told_again_until_the_watch_ends),
 		TEST(a_file_cannot_be_watched),
+		TEST(no_room_for_a_descriptor_is_an_error_of_its_own_watch),
+		TEST(a_stopped_watch_hears_nothing_and_lets_the_loop_sleep),
+		TEST(a_watch_that_another_one_finishes_does_not_fire_any_more),
 		TEST(a_signal_is_caught_in_the_loop),
 		TEST(a_signal_that_cannot_be_caught_is_an_error),
 		TEST(a_write_to_a_peer_that_has_gone_does_not_end_the_process),
