@@ -53,7 +53,8 @@ struct fcgi_stats {
 	uint64_t aborted; /* the web server had gone, or did not take the answer */
 	/* now */
 	unsigned connections, in_flight;
+	unsigned in_flight_peak; /* the highest since fcgi_stats() was last called */
 };
-void fcgi_stats(const struct fcgi *f, struct fcgi_stats *ret);
+void fcgi_stats(struct fcgi *f, struct fcgi_stats *ret);
 
 #endif

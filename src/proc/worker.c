@@ -7,6 +7,7 @@
 #include "exit_status.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "memory.h"
 #include "segment_watch.h"
 #include "signals.h"
 #include "store/store.h"
@@ -34,6 +35,7 @@ struct worker {
 	struct wx *wx;
 	struct app *app;
 	struct fcgi *fcgi;
+	struct memory_watch memory;
 	struct cgi *cgi; /* or this */
 	struct signals signals;
 	bool draining;
@@ -189,19 +191,23 @@ static int open_audit(struct worker *w)
 
 static int open_fcgi(struct worker *w)
 {
+	unsigned in_flight_max = memory_in_flight((unsigned)w->conf->in_flight);
 	const struct fcgi_conf fcgi = {
 		.handle = app_handle,
 		.app = w->app,
 		.sandbox = w->conf->sandbox,
-		.in_flight_max = (unsigned)w->conf->in_flight,
+		.in_flight_max = in_flight_max,
 		.request_ms = w->conf->request_ms,
 		.idle_ms = w->conf->idle_ms,
 	};
 
+	if (in_flight_max == 0)
+		return EXIT_CONFIG;
 	if (fcgi_create(w->loop, STDIN_FILENO, &fcgi, &w->fcgi) != OK) {
 		log_text(LOG_ERROR, "listen", "the listening socket on fd 0 cannot be used");
 		return EXIT_FAILED;
 	}
+	memory_watch_start(&w->memory, w->loop, w->fcgi);
 	return EXIT_FINE;
 }
 
@@ -249,6 +255,7 @@ static int start(struct worker *w, int (*open_door)(struct worker *))
 /* Also of a worker that did not get far: what was never made is NULL. */
 static void finish(struct worker *w)
 {
+	memory_watch_finish(&w->memory);
 	fcgi_destroy(w->fcgi);
 	cgi_destroy(w->cgi);
 	signals_finish(&w->signals);

@@ -257,6 +257,8 @@ static void dispatch(struct conn *c)
 	c->busy = c->kept = true;
 	f->stats.requests++;
 	f->stats.in_flight++;
+	if (f->stats.in_flight > f->stats.in_flight_peak)
+		f->stats.in_flight_peak = f->stats.in_flight;
 	handle(c, &x->req);
 }
 

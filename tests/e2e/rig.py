@@ -128,7 +128,7 @@ class User:
 
 class Rig:
     def __init__(self, workers=2, apps=APPS, delay_ms=0, web=Nginx, user=None, sandbox=None,
-                 before=None, **conf):
+                 before=None, limits="", **conf):
         self.root = os.geteuid() == 0
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="benren-e2e-"))
         self.folder.chmod(0o755)
@@ -142,7 +142,7 @@ class Rig:
             if user is not None:
                 for path in [self.folder, *self.folder.glob("secret-*")]:
                     shutil.chown(path, user, user)
-            self.pool = self._part(Pool(self.folder, conf, workers, user))
+            self.pool = self._part(Pool(self.folder, conf, workers, user, limits))
             if web:
                 self.web = self._part(web(self.folder, self.pool.socket, apps, self.root))
                 self.client = Client(self.web.port)
