@@ -318,9 +318,11 @@ static void read_answer(struct token *t, const struct json *root)
 	const struct json *value = json_get_type(root, "access_token", JSON_STRING);
 	const struct json *seconds = json_get_type(root, "expires_in", JSON_INT);
 
-	if (errcode != NULL && errcode->type == JSON_INT && errcode->num != 0)
+	bool odd = errcode != NULL && errcode->type != JSON_INT;
+
+	if (errcode != NULL && !odd && errcode->num != 0)
 		refuse_errcode(t, root, errcode->num);
-	else if (value == NULL || !token_text(value->str) || seconds == NULL ||
+	else if (odd || value == NULL || !token_text(value->str) || seconds == NULL ||
 		 seconds->num <= MARGIN_MS / 1000 || seconds->num > 86400)
 		refuse(t, 0, "bad_answer", "WeChat's answer holds no usable access_token",
 		       STR_NONE);

@@ -453,6 +453,7 @@ static void only_a_whole_answer_is_taken(void **state)
 		"{\"access_token\":\"a&appid=x\",\"expires_in\":7200}",
 		"{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":7200}",
 		"{\"access_token\":\"T\",\"expires_in\":7200,\"errcode\":40013}",
+		"{\"access_token\":\"T\",\"expires_in\":7200,\"errcode\":\"0\"}",
 		"{\"access_token\":\"T\",\"access_token\":\"U\",\"expires_in\":7200}",
 		"{\"expires_in\":7200}",
 		"{}",
