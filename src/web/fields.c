@@ -133,19 +133,21 @@ static struct str unquote(struct str s)
 	return s;
 }
 
-/* Does a Content-Type, behind its media type, name another charset than UTF-8? */
+/*
+ * Does a Content-Type, behind its media type, name another charset than UTF-8?  Blanks around
+ * the = are not allowed, but some readers trim them.
+ */
 static bool other_charset(struct str s)
 {
-	const struct str key = STR("charset=");
-
 	while (s.len > 0) {
 		s = (struct str){ s.p + 1, s.len - 1 };
 		struct str item = before(s, ';');
 		s = (struct str){ s.p + item.len, s.len - item.len };
-		item = str_trim(item);
-		if (item.len < key.len || !str_ieq((struct str){ item.p, key.len }, key))
+		struct str name = before(item, '=');
+		if (name.len == item.len || !str_ieq(str_trim(name), STR("charset")))
 			continue;
-		item = unquote((struct str){ item.p + key.len, item.len - key.len });
+		item = (struct str){ item.p + name.len + 1, item.len - name.len - 1 };
+		item = unquote(str_trim(item));
 		if (!str_ieq(item, STR("utf-8")) && !str_ieq(item, STR("utf8")))
 			return true;
 	}
