@@ -129,8 +129,8 @@ void conf_destroy(struct conf *c);
 /*
  * The file to read: `option` (-c), else $BENREN_CONF, else benren.json beside the
  * binary, else /etc/benren/benren.json.  The one beside the binary counts only if
- * it belongs to the binary's owner and nobody else can write it.  dst takes
- * CONF_PATH_MAX bytes.
+ * it belongs to the binary's owner and nobody else can write it; one that does not count
+ * is told of on standard error.  dst takes CONF_PATH_MAX bytes.
  */
 enum { CONF_PATH_MAX = 4096 };
 void conf_find(const char *option, char *dst);

@@ -531,7 +531,13 @@ static bool find_beside_binary(char *dst)
 	size_t room = CONF_PATH_MAX - (size_t)(slash - dst);
 	if ((size_t)snprintf(slash, room, "/benren.json") >= room || stat(dst, &file) != 0)
 		return false;
-	return file.st_uid == program.st_uid && (file.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+	if (file.st_uid == program.st_uid && (file.st_mode & (S_IWGRP | S_IWOTH)) == 0)
+		return true;
+	fprintf(stderr,
+		"benren: %s is not read: it has to belong to the binary's owner (uid %d, not %d), and "
+		"nobody else may write it (mode 600 or 644, not %o)\n",
+		dst, (int)program.st_uid, (int)file.st_uid, (unsigned)file.st_mode & 07777);
+	return false;
 }
 
 void conf_find(const char *option, char *dst)

@@ -340,6 +340,10 @@ int worker_run(const struct conf *conf)
 		status = start(&w, open_fcgi);
 	if (status == EXIT_FINE) {
 		log_text(LOG_INFO, "started", "benren " BENREN_VERSION ", worker");
+		if (conf->wechat.allow_fields[0] != NULL)
+			log_text(LOG_WARN, "allow_fields",
+				 "wechat.allow_fields does nothing: take it out, the next release "
+				 "will not know it");
 		segment_watch_start(&w.segment, w.loop, w.store, conf, w.key);
 		wx_warm_up(w.wx);
 		loop_run(w.loop);

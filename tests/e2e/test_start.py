@@ -144,7 +144,13 @@ def test_the_configuration_is_found_by_option_environment_or_beside_the_binary(t
 
     assert check().stdout.startswith(str(there))
     there.chmod(0o666)
-    assert str(there) not in check().stderr + check().stdout, "one that anybody can write is not taken"
+    done = check()
+    assert str(there) not in done.stdout, "one that anybody can write is not taken"
+    assert "benren: %s is not read" % there in done.stderr and "(mode 600 or 644, not 666)" in done.stderr
+    if os.geteuid() == 0:
+        there.chmod(0o644)
+        os.chown(there, 65534, 65534)
+        assert "(uid 0, not 65534)" in check().stderr, "nor one of another user"
 
 
 # --- told to stop while it starts ---------------------------------------------------------------------
@@ -533,3 +539,12 @@ def test_what_deserves_a_second_thought_is_told_with_the_app(tmp_path, clean):
                 if line.startswith("warning: %s: " % app.appid) and words in line], (app, words, said)
     assert "warning: accept_get" in said and "warning: wechat.allow_fields does nothing" in said
     assert "%s: caller" % PARAM20.appid not in said
+
+
+def test_a_worker_says_that_allow_fields_does_nothing(tmp_path, listening, started, clean):
+    file, conf = conf_file(tmp_path)
+    clean.append(conf)
+    conf["wechat"]["allow_fields"] = ["x"]
+    file.write_text(json.dumps(conf))
+    started([BENREN, "-c", str(file)])
+    assert '"event":"allow_fields"' in open(listening[1] + ".err").read()
