@@ -5,6 +5,8 @@
  * a client wrote after it was cut and escaped.  There is no function that takes a
  * struct secret.  A line is written with one write(); what cannot be written is
  * dropped and counted, so that a full disk or a blocked pipe never stops a worker.
+ * Of a line that a full disk tore there is a line that is no JSON, and none of the
+ * others suffers; the next one that gets in is followed by how many did not.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { QUIET_MS = 1000 }; /* what reads slowly is not given more to read */
 
 static const char *const level_names[LOG_LEVEL_NR] = {
 	[LOG_DEBUG] = "debug",
@@ -25,7 +28,10 @@ static struct {
 	char *file; /* NULL: standard error */
 	enum log_level least;
 	bool sandbox;
-	uint64_t dropped;
+	bool torn;           /* what was written last is not a whole line */
+	uint64_t dropped;    /* lines, since the start */
+	uint64_t untold;     /* of these, since the log last said how many */
+	int64_t quiet_until; /* boot clock: before that it does not say so again */
 } out = { .fd = STDERR_FILENO, .least = LOG_INFO };
 
 enum log_level log_level_of(struct str name)
@@ -73,6 +79,7 @@ enum err log_reopen(void)
 	if (out.fd != STDERR_FILENO)
 		close(out.fd);
 	out.fd = fd;
+	out.torn = false;
 	return OK;
 }
 
@@ -177,21 +184,71 @@ static bool has_room(void)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0;
 }
 
-static void write_line(struct str text)
+static ssize_t write_once(const char *line, size_t len)
 {
-	char *line = mem_alloc(text.len + 1);
 	ssize_t n;
 
-	memcpy(line, text.p, text.len);
-	line[text.len] = '\n';
 	do {
-		n = send(out.fd, line, text.len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(out.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno == ENOTSOCK)
-			n = has_room() ? write(out.fd, line, text.len + 1) : 0;
+			n = has_room() ? write(out.fd, line, len) : 0;
 	} while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)text.len + 1)
-		out.dropped++;
+	return n;
+}
+
+/*
+ * A full disk has taken the first part of a line.  Its last byte becomes the line's end, which
+ * needs no room: other workers may write to this file next, and know nothing of it.
+ */
+static bool end_torn_line(void)
+{
+	int flags = fcntl(out.fd, F_GETFL);
+	off_t end = lseek(out.fd, 0, SEEK_CUR);
+
+	if (out.file == NULL || flags < 0 || end <= 0)
+		return false;
+	fcntl(out.fd, F_SETFL, flags & ~O_APPEND); /* or Linux would append it as well */
+	bool ended = pwrite(out.fd, "\n", 1, end - 1) == 1;
+	fcntl(out.fd, F_SETFL, flags);
+	return ended;
+}
+
+static void tell_dropped(void)
+{
+	uint64_t nr = out.untold;
+	int64_t now = clock_boot_ms();
+
+	if (nr == 0 || now < out.quiet_until)
+		return;
+	out.untold = 0;
+	out.quiet_until = now + QUIET_MS;
+	log_text(LOG_ERROR, "log",
+		 "%" PRIu64 " lines could not be written: is the disk full, or what reads them slow?",
+		 nr);
+	if (out.untold > 0)
+		out.untold += nr;
+}
+
+/* The end of a torn line before it goes in the same write. */
+static void write_line(struct str text)
+{
+	size_t lead = out.torn ? 1 : 0, len = lead + text.len + 1;
+	char *line = mem_alloc(len);
+
+	line[0] = '\n';
+	memcpy(line + lead, text.p, text.len);
+	line[len - 1] = '\n';
+	ssize_t n = write_once(line, len);
 	mem_free(line);
+	if (n == (ssize_t)len) {
+		out.torn = false;
+		tell_dropped();
+		return;
+	}
+	out.dropped++;
+	out.untold++;
+	if (n > 0)
+		out.torn = !end_torn_line();
 }
 
 void log_end(struct log_line *l)

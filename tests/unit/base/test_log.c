@@ -11,7 +11,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -329,6 +331,118 @@ static void whoever_shares_standard_error_keeps_his_own_flags(void **state)
 	close(pipes[1]);
 }
 
+/* ---- a full disk ---- */
+
+/* The disk is full when the file has so many bytes: a write gets in up to there. */
+static void disk_of(rlim_t bytes)
+{
+	struct rlimit size;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &size), 0);
+	size.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &size), 0);
+}
+
+static size_t file_size(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(file, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void append_as_another_worker(const char *words)
+{
+	int fd = open(file, O_WRONLY | O_APPEND);
+
+	assert_int_equal(write(fd, words, strlen(words)), (ssize_t)strlen(words));
+	close(fd);
+}
+
+/* So much of the second line gets in, and nothing of the third. */
+static void tear_second_line(size_t part)
+{
+	log_text(LOG_INFO, "first", "x");
+	size_t size = file_size();
+	disk_of(size + part);
+	log_text(LOG_INFO, "torn", "x");
+	assert_int_equal(file_size(), size + part);
+	log_text(LOG_INFO, "lost", "x");
+	assert_int_equal(file_size(), size + part);
+	disk_of(RLIM_INFINITY);
+}
+
+static void after_a_torn_line_the_next_one_begins_anew(void **state)
+{
+	unsigned lines;
+
+	(void)state;
+	for (size_t part = 1; part < 60; part++) {
+		uint64_t dropped = log_dropped();
+		unlink(file);
+		assert_int_equal(log_open(file, LOG_DEBUG, false), OK);
+		tear_second_line(part);
+		log_text(LOG_INFO, "next", "x");
+		written(&lines);
+		assert_in_range(lines, 3, 4); /* how many were dropped is said once a second */
+		assert_string_equal(member(line(0), "event"), "first");
+		assert_string_equal(member(line(2), "event"), "next");
+		assert_int_equal(log_dropped() - dropped, 2);
+	}
+}
+
+static void a_torn_line_ends_before_another_worker_writes(void **state)
+{
+	unsigned lines;
+
+	(void)state;
+	tear_second_line(20);
+	append_as_another_worker("{\"event\":\"other\"}\n");
+	log_text(LOG_INFO, "next", "x");
+	written(&lines);
+	assert_in_range(lines, 4, 5);
+	assert_string_equal(member(line(2), "event"), "other");
+	assert_string_equal(member(line(3), "event"), "next");
+}
+
+static void standard_error_in_a_file_gets_the_end_with_the_next_line(void **state)
+{
+	unsigned lines;
+
+	(void)state;
+	int old = dup(STDERR_FILENO), fd = open(file, O_WRONLY | O_APPEND);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	assert_int_equal(log_open(NULL, LOG_DEBUG, false), OK);
+	tear_second_line(20);
+	log_text(LOG_INFO, "next", "x");
+	assert_int_equal(log_open(file, LOG_DEBUG, false), OK);
+	dup2(old, STDERR_FILENO);
+	close(old);
+	written(&lines);
+	assert_in_range(lines, 3, 4);
+	assert_string_equal(member(line(2), "event"), "next");
+}
+
+static void how_many_lines_are_missing_is_said_with_the_next_one(void **state)
+{
+	int status;
+
+	(void)state;
+	pid_t pid = fork(); /* its first fault, so nothing was said a moment ago */
+	if (pid == 0) {
+		tear_second_line(20);
+		log_text(LOG_INFO, "next", "x");
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_string_equal(member(line(2), "event"), "next");
+	assert_string_equal(member(line(3), "event"), "log");
+	assert_int_equal(strncmp(member(line(3), "text"), "2 lines could not", 17), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -349,6 +463,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(levels_have_names, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_pipe_drops_lines_and_never_waits, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			how_many_lines_are_missing_is_said_with_the_next_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(after_a_torn_line_the_next_one_begins_anew, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_torn_line_ends_before_another_worker_writes,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			standard_error_in_a_file_gets_the_end_with_the_next_line, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(whoever_shares_standard_error_keeps_his_own_flags,
 						set_up, tear_down),
 	};
