@@ -103,6 +103,26 @@ def test_new_workers_one_by_one_refuse_nobody(launcher, load):
     users.all_pass()
 
 
+def test_the_new_workers_share_the_load(launcher, load):
+    """nginx keeps its connections, and the worker that came first has got them all."""
+    if launcher.name != "multiwatch":
+        pytest.skip("how connections are shared out does not depend on it")
+    users = load("nginx")
+    users.grows()
+    launcher.roll()
+
+    def shares():
+        """Of the last 200 requests, how many each worker answered."""
+        pids = [line["pid"] for line in launcher.place.lines(event="request")][-200:]
+        return [pids.count(pid) for pid in launcher.place.workers()]
+
+    users.grows(200)
+    where.wait_for(lambda: min(shares()) > 40, lambda: "each has a fifth at least: %s" % shares(), 30, 0.5)
+    users.finish()
+    assert users.odd == [] and users.broken == 0, users
+    users.all_pass()
+
+
 def test_a_worker_that_is_killed(launcher, load):
     users = load("nginx")
     for _ in range(ROUNDS if launcher.respawns else 1):
