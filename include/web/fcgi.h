@@ -22,8 +22,13 @@ struct fcgi_conf {
 	void *app;              /* becomes req.app */
 	bool sandbox;           /* mark every answer so */
 	unsigned in_flight_max; /* more are answered 503 at once */
-	int request_ms;         /* from a request's first byte to its last */
-	int idle_ms;            /* a kept connection without a request; 0 = for ever */
+	/*
+	 * More wait in the listening socket's queue until others close; kept ones that have
+	 * been silent for a second are closed for them.  0: as many as there are descriptors.
+	 */
+	unsigned connections_max;
+	int request_ms; /* from a request's first byte to its last */
+	int idle_ms;    /* a kept connection without a request; 0 = for ever */
 };
 
 /*

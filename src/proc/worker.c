@@ -7,7 +7,7 @@
 #include "exit_status.h"
 #include "io/http.h"
 #include "io/loop.h"
-#include "memory.h"
+#include "limits.h"
 #include "segment_watch.h"
 #include "signals.h"
 #include "store/store.h"
@@ -191,17 +191,19 @@ static int open_audit(struct worker *w)
 
 static int open_fcgi(struct worker *w)
 {
-	unsigned in_flight_max = memory_in_flight((unsigned)w->conf->in_flight);
+	const unsigned hosts = w->lookup == NULL ? 1 : 2;
+	const unsigned in_flight = limits_in_flight((unsigned)w->conf->in_flight);
 	const struct fcgi_conf fcgi = {
 		.handle = app_handle,
 		.app = w->app,
 		.sandbox = w->conf->sandbox,
-		.in_flight_max = in_flight_max,
+		.in_flight_max = in_flight,
+		.connections_max = limits_connections(in_flight, hosts),
 		.request_ms = w->conf->request_ms,
 		.idle_ms = w->conf->idle_ms,
 	};
 
-	if (in_flight_max == 0)
+	if (fcgi.in_flight_max == 0 || fcgi.connections_max == 0)
 		return EXIT_CONFIG;
 	if (fcgi_create(w->loop, STDIN_FILENO, &fcgi, &w->fcgi) != OK) {
 		log_text(LOG_ERROR, "listen", "the listening socket on fd 0 cannot be used");

@@ -11,6 +11,7 @@
  * any) and in busy, where the connection is left alone until the handler replies.
  */
 #include "conn.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "web/reply.h"
 
@@ -19,20 +20,21 @@
 #include <unistd.h>
 
 /*
- * How long a drain waits for a request on a silent connection.  Closing one at once
+ * How long a connection that has to go waits for a request in silence.  Closing one at once
  * fails a request: a busy web server may have begun to send it before it looks whether
  * we are still there, and does not send it twice.
  */
-enum { DRAIN_SILENCE_MS = 1000 };
+enum { SILENCE_MS = 1000 };
 
 struct conn {
 	struct fcgi *fcgi;
 	struct list link; /* fcgi.conns */
 	int fd;
-	bool busy;          /* a request is with its handler */
-	bool kept;          /* it has had a request */
-	bool timed;         /* the deadline of a request is running */
-	struct watch watch; /* made when first waited for: most connections never do */
+	bool busy;            /* a request is with its handler */
+	bool kept;            /* it has had a request */
+	bool timed;           /* the deadline of a request is running */
+	int64_t silent_since; /* boot clock; counts while it is idle and kept */
+	struct watch watch;   /* made when first waited for: most connections never do */
 	struct timer timer;
 	struct wire wire;
 	char *rest; /* what came behind the request that is being handled */
@@ -118,9 +120,10 @@ static void start_timer(struct conn *c)
 	if (c->timer.uv == NULL)
 		timer_init(c->fcgi->loop, &c->timer, on_late);
 	if (idle && c->fcgi->draining) {
-		timer_start(&c->timer, DRAIN_SILENCE_MS);
+		timer_start(&c->timer, SILENCE_MS);
 	} else if (idle && c->kept) {
 		c->timed = false;
+		c->silent_since = clock_boot_ms();
 		timer_stop(&c->timer);
 		if (conf->idle_ms > 0)
 			timer_start(&c->timer, conf->idle_ms);
@@ -360,5 +363,20 @@ void conns_drain(struct fcgi *f)
 		struct conn *c = container_of(link, struct conn, link);
 		if (!c->busy)
 			receive(c);
+	}
+}
+
+/* As parting may close a connection, its successor is looked up before. */
+void conns_make_room(struct fcgi *f)
+{
+	int64_t since = clock_boot_ms() - SILENCE_MS;
+	struct list *next;
+
+	for (struct list *link = f->conns.next; link != &f->conns; link = next) {
+		struct conn *c = container_of(link, struct conn, link);
+
+		next = link->next;
+		if (!c->busy && c->kept && wire_idle(&c->wire) && c->silent_since <= since)
+			part(c);
 	}
 }

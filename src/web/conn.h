@@ -21,8 +21,11 @@ struct fcgi {
 
 	int listen_fd;
 	struct watch listener;
-	struct timer pause; /* until we accept again */
-	int feed[2];        /* what is written to the first, libfcgi reads from the second */
+	struct timer pause;  /* until we accept again */
+	bool paused;         /* it runs */
+	int64_t quiet_until; /* boot clock: no word about descriptors before */
+
+	int feed[2]; /* what is written to the first, libfcgi reads from the second */
 	unsigned char scratch[FCGI_SCRATCH]; /* what has just come, of whichever connection */
 
 	bool draining;
@@ -37,6 +40,9 @@ void conn_open(struct fcgi *f, int fd);
 
 /* Takes what has come already, then closes all those that are idle. */
 void conns_drain(struct fcgi *f);
+
+/* Closes kept ones that have been silent for a second. */
+void conns_make_room(struct fcgi *f);
 
 /* ---- web/fcgi.c ---- */
 

@@ -10,6 +10,8 @@
  * ours: FCGX_Finish_r() closes after an error, so nobody calls it here.
  */
 #include "web/fcgi.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "conn.h"
 #include "web/reply.h"
@@ -27,7 +29,8 @@
 
 enum {
 	ACCEPT_BURST = 8, /* connections a wake-up, so that every worker gets some */
-	ACCEPT_PAUSE_MS = 1000,
+	ACCEPT_PAUSE_MS = 100,
+	SCARCE_QUIET_MS = 60 * 1000, /* being out of descriptors is said once in that time */
 	ACCEPT_STUCK_MS = 10,        /* how long an accept4() that should not wait can */
 	SEND_BUFFER = 4 * REPLY_MAX, /* a whole answer, and the kernel's overhead */
 };
@@ -181,19 +184,32 @@ static enum err init_library(void)
 
 /* ---- accepting ---- */
 
-static void on_pause_over(struct timer *t)
-{
-	struct fcgi *f = container_of(t, struct fcgi, pause);
-
-	if (!f->draining)
-		watch_start(&f->listener, WATCH_READ);
-}
-
-/* No descriptor or memory for a connection: others have to go first. */
 static void pause_accepting(struct fcgi *f)
 {
+	f->paused = true;
 	watch_stop(&f->listener);
 	timer_start(&f->pause, ACCEPT_PAUSE_MS);
+}
+
+/* Others have to go first; when one does, fcgi_conn_closed() ends the pause. */
+static void wait_for_descriptors(struct fcgi *f, const char *why)
+{
+	int64_t now = clock_boot_ms();
+
+	pause_accepting(f);
+	if (now < f->quiet_until)
+		return;
+	f->quiet_until = now + SCARCE_QUIET_MS;
+	log_text(LOG_WARN, "descriptors",
+		 "%s: %u connections are open and others wait.  Raise the limit of descriptors "
+		 "(ulimit -n, LimitNOFILE= of systemd), or let the web server keep fewer "
+		 "connections",
+		 why, f->stats.connections);
+}
+
+static bool is_full(const struct fcgi *f)
+{
+	return f->conf.connections_max > 0 && f->stats.connections >= f->conf.connections_max;
 }
 
 static void welcome(struct fcgi *f, int fd, const struct sockaddr_storage *from)
@@ -242,29 +258,47 @@ static enum err open_listener(struct fcgi *f)
 	return do_not_wait(f->listen_fd);
 }
 
+static void accept_some(struct fcgi *f)
+{
+	for (int i = 0; i < ACCEPT_BURST && !f->draining; i++) {
+		struct sockaddr_storage from = { .ss_family = AF_UNIX };
+		socklen_t len = sizeof from;
+
+		if (is_full(f))
+			conns_make_room(f);
+		if (is_full(f)) {
+			wait_for_descriptors(f, "the rest is for calls to WeChat");
+			return;
+		}
+		int fd = accept4(f->listen_fd, (struct sockaddr *)&from, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			welcome(f, fd, &from);
+		} else if (!is_passing(errno)) {
+			if (errno != EAGAIN)
+				wait_for_descriptors(f, strerror(errno));
+			return;
+		}
+	}
+}
+
 static void on_connection(struct watch *w, unsigned events)
 {
 	struct fcgi *f = container_of(w, struct fcgi, listener);
 
 	(void)events;
-	if (do_not_wait(f->listen_fd) != OK) {
+	if (do_not_wait(f->listen_fd) == OK)
+		accept_some(f);
+	else
 		pause_accepting(f);
-		return;
-	}
-	for (int i = 0; i < ACCEPT_BURST && !f->draining; i++) {
-		struct sockaddr_storage from = { .ss_family = AF_UNIX };
-		socklen_t len = sizeof from;
-		int fd = accept4(f->listen_fd, (struct sockaddr *)&from, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			welcome(f, fd, &from);
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (!is_passing(errno)) {
-			pause_accepting(f);
-			return;
-		}
-	}
+}
+
+static void on_pause_over(struct timer *t)
+{
+	struct fcgi *f = container_of(t, struct fcgi, pause);
+
+	f->paused = false;
+	watch_start(&f->listener, WATCH_READ);
 }
 
 /* ---- life and end ---- */
@@ -335,6 +369,8 @@ static void check_drained(struct fcgi *f)
 void fcgi_conn_closed(struct fcgi *f)
 {
 	f->stats.connections--;
+	if (f->paused && !f->draining)
+		timer_start(&f->pause, 0);
 	check_drained(f);
 }
 

@@ -33,7 +33,7 @@ def listening(tmp_path):
     path = str(tmp_path / "s.sock")
     with socket.socket(socket.AF_UNIX) as s:
         s.bind(path)
-        s.listen(64)
+        s.listen(4096)
         yield s, path
 
 

@@ -1,8 +1,9 @@
-/* The process's memory: what it may have, and what it gives back. */
-#include "memory.h"
+/* What the process may have of memory and descriptors, and what memory it gives back. */
+#include "limits.h"
 
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -53,7 +54,7 @@ static unsigned room(unsigned resource, unsigned wanted)
 	return requests < wanted ? (unsigned)requests : wanted;
 }
 
-unsigned memory_in_flight(unsigned wanted)
+unsigned limits_in_flight(unsigned wanted)
 {
 	static const struct {
 		unsigned resource;
@@ -66,13 +67,50 @@ unsigned memory_in_flight(unsigned wanted)
 		if (requests == most)
 			continue;
 		most = requests;
-		log_text(LOG_WARN, "memory",
-			 "the limit of the process's memory (%s) has room for %u requests in flight, "
-			 "not the %u of in_flight: more are answered 503 (raise the limit, or lower "
-			 "in_flight)",
-			 limits[i].option, most, wanted);
+		log_text(
+			LOG_WARN, "memory",
+			"the limit of the process's memory (%s) has room for %u requests in "
+			"flight, "
+			"not the %u of in_flight: more are answered 503 (raise the limit, or lower "
+			"in_flight)",
+			limits[i].option, most, wanted);
 	}
 	return most;
+}
+
+/* Of the numbers that a worker has open at its start, nearly all are below this. */
+enum { DESCRIPTORS_SEEN = 256 };
+
+static unsigned open_descriptors(void)
+{
+	unsigned nr = 0;
+
+	for (int fd = 0; fd < DESCRIPTORS_SEEN; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
+unsigned limits_connections(unsigned in_flight, unsigned hosts)
+{
+	enum {
+		LIMIT = 1 << 20,
+		SPARE = 8,  /* name lookups, libfcgi, files opened again */
+		LEAST = 40, /* requests in flight: fewer would wait for idle connections of calls */
+	};
+	const unsigned used = open_descriptors() + SPARE, each = 1 + 2 * hosts;
+	struct rlimit files = { LIMIT, LIMIT };
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	const unsigned limit = files.rlim_cur < LIMIT ? (unsigned)files.rlim_cur : LIMIT;
+	if (limit < used + LEAST * each) {
+		log_text(LOG_ERROR, "descriptors",
+			 "the limit of %u descriptors is too low: raise it to %u at least (ulimit "
+			 "-n, LimitNOFILE= of systemd)",
+			 limit, used + LEAST * each);
+		return 0;
+	}
+	const unsigned room = limit - used, share = room / each;
+	return room - 2 * hosts * (share < in_flight ? share : in_flight);
 }
 
 static void on_look(struct timer *t)

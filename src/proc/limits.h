@@ -1,22 +1,30 @@
 /*
- * memory.h - how many requests a worker has memory for, and giving back what a peak took.
+ * limits.h - what a worker can serve within the limits of its process, and giving back the
+ * memory that a peak took.
  *
  * A request in flight takes up to 130 KiB, most of it libcurl's and OpenSSL's for the
  * connection to WeChat.  Where the process has a limit (ulimit -v, ulimit -d), requests
  * beyond it are answered 503 before memory is asked for.  A cgroup's limit (MemoryMax=)
  * is for all its processes together and not looked at here: set in_flight by it.
  */
-#ifndef MEMORY_H
-#define MEMORY_H
+#ifndef LIMITS_H
+#define LIMITS_H
 
 #include "io/loop.h"
 #include "web/fcgi.h"
 
 /*
- * At most `wanted`; 0: not even for one.  Call it when all else is open, the segment above
- * all.  Says so in the log where it is less than wanted.
+ * Requests in flight that there is memory for: at most `wanted`; 0: not even for one.  Call
+ * it when all else is open, the segment above all.  Less than wanted is said in the log.
  */
-unsigned memory_in_flight(unsigned wanted);
+unsigned limits_in_flight(unsigned wanted);
+
+/*
+ * Connections of web servers that there are descriptors for, when each request in flight may
+ * have a call to each of so many hosts, and each host an idle connection beside each call's.
+ * 0: too few to work with, which is in the log.
+ */
+unsigned limits_connections(unsigned in_flight, unsigned hosts);
 
 /*
  * Looks every 10 s, and 30 to 40 s after the last peak gives the system back what it left in
