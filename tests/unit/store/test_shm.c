@@ -229,7 +229,7 @@ static void sixteen_thousand_sessions_fit(void **state)
 		assert_int_equal(get(*state, &op), OK);
 	}
 	print_message("%d sessions: segment %lld KiB, put %.0f/s, get %.0f/s\n", N,
-		      (long long)st.st_size / 1024, N / (filled - began), N / (seconds() - filled));
+		      (long long)st.st_size / 1024, (double)N / (filled - began), (double)N / (seconds() - filled));
 	assert_null(store_check(*state));
 
 	unlink(test_path());
