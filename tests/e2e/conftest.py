@@ -6,6 +6,7 @@ import sys
 import pytest
 
 import pool
+import webservers
 import where
 from webservers import SERVERS
 
@@ -73,6 +74,25 @@ def build():
         one.close()
 
 
+# --- h2o, which not every Debian has ------------------------------------------------------------
+
+NO_H2O = "h2o is not installed"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        if parameters and any(map(webservers.missing, parameters.params.values())):
+            item.add_marker(pytest.mark.skip(reason=NO_H2O))
+
+
+def say_what_is_not_behind_h2o(terminalreporter):
+    skipped = [one for one in terminalreporter.stats.get("skipped", []) if NO_H2O in str(one.longrepr)]
+    if skipped:
+        files = sorted({one.nodeid.split("::")[0].split("/")[-1] for one in skipped})
+        terminalreporter.write_line("NOT RUN, as %s: %d tests, of %s" % (NO_H2O, len(skipped), ", ".join(files)))
+
+
 # --- the matrix of test_matrix.py, if it was run; by xdist in another process -------------------
 
 matrix = []
@@ -92,6 +112,7 @@ def pytest_testnodedown(node):
 
 
 def pytest_terminal_summary(terminalreporter):
+    say_what_is_not_behind_h2o(terminalreporter)
     if matrix:
         terminalreporter.section("web servers and launchers")
         for line in matrix:

@@ -105,7 +105,8 @@ class Worker:
                 continue
             if path.get(target[8:-1]) == str(self.folder / "benren.sock"):
                 count["connections"] += 1
-            elif target.startswith("socket:"):
+            elif target.startswith("socket:") or target == "anon_inode:[eventfd]":
+                # libcurl wakes a handle by a pair of sockets or, from 8 on, by an eventfd
                 count["sockets"] += 1
             else:
                 count["other"] += 1

@@ -120,6 +120,8 @@ def servers(place):
     made = {}
     try:
         for name, cls in [*webservers.ALL.items(), ("nginx-tcp", webservers.NginxTcp)]:
+            if webservers.missing(name):
+                continue
             folder = place.folder / name
             folder.mkdir()
             folder.chmod(0o777)
@@ -179,5 +181,5 @@ def test_no_cell_is_missing(request):
     if len(collected) < len(CELLS) + 1:
         pytest.skip("only a part was asked for")
     absent = [name for name, cls in LAUNCHERS.items() if cls.missing()]
-    results.update((cell, "skip") for cell in CELLS if cell[0] in absent)
+    results.update((cell, "skip") for cell in CELLS if cell[0] in absent or webservers.missing(cell[1]))
     assert [cell for cell in CELLS if cell not in results] == []

@@ -23,9 +23,14 @@ def program(name):
     return str(path)
 
 
+def installed(name):
+    """Where it is, or None; sbin is not in everybody's path."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
 def tool(name):
-    """Something that the tests need from the system; sbin is not in everybody's path."""
-    path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    """Something that the tests need from the system."""
+    path = installed(name)
     assert path, "%s is missing: tests/run installs what the tests need" % name
     return path
 
