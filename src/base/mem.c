@@ -27,10 +27,11 @@ static _Noreturn void exhausted(size_t size)
 
 static void *bytes_of(struct block *b, size_t size)
 {
-	if (b == NULL)
-		exhausted(size);
-	b->size = size;
-	return b + 1;
+	if (b != NULL) {
+		b->size = size;
+		return b + 1;
+	}
+	exhausted(size);
 }
 
 static struct block *block_of(void *p)

@@ -95,9 +95,10 @@ unsigned limits_connections(unsigned in_flight, unsigned hosts)
 	enum {
 		LIMIT = 1 << 20,
 		SPARE = 8,  /* name lookups, libfcgi, files opened again */
-		LEAST = 40, /* requests in flight: fewer would wait for idle connections of calls */
+		IDLE = 80,  /* connections to a host that a few calls leave, and libcurl's own */
+		LEAST = 10, /* requests in flight */
 	};
-	const unsigned used = open_descriptors() + SPARE, each = 1 + 2 * hosts;
+	const unsigned used = open_descriptors() + SPARE + IDLE * hosts, each = 1 + 2 * hosts;
 	struct rlimit files = { LIMIT, LIMIT };
 
 	getrlimit(RLIMIT_NOFILE, &files);

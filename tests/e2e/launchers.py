@@ -458,10 +458,11 @@ class Plain(Launcher):
     respawns = False
 
     def prepare(self):
-        pass
+        """A copy: the user may not see the folder that this is in."""
+        self.control = self.script("plain", Shipped(SPAWN / "plain.py"))
 
     def begin(self):
-        self.background(*self.as_user(str(SPAWN / "plain.py"), "2", str(self.port or self.place.socket),
+        self.background(*self.as_user(self.control, "2", str(self.port or self.place.socket),
                                       self.place.program, "-c", str(self.place.conf), group=WEB_GROUP))
 
 

@@ -18,7 +18,7 @@ from rig import PARAM20
 from sandbox import Sandbox
 from test_start import BENREN, NoSandbox, clean, listening, started  # noqa: F401
 
-ROOMY = 400  # descriptors, of which connections do not use up those that are for them
+ROOMY = 512  # descriptors, of which connections do not use up those that are for them
 
 
 @pytest.fixture(scope="module")
