@@ -13,12 +13,15 @@ bare_root_needs() {
 
 # bare_root SUITE ROOT: a fresh Debian in the folder ROOT
 bare_root() {
-	local bare=$kept/$1
+	local bare=$kept/$1 lock
+	mkdir -p "$kept"
+	exec {lock}>"$bare.lock" && flock "$lock" # another script may be making it
 	if [ ! -e "$bare.whole" ]; then
-		mkdir -p "$kept" && rm -rf "$bare"
+		rm -rf "$bare"
 		debootstrap --variant=minbase "$1" "$bare" >"$bare.log" 2>&1 || { echo "debootstrap failed: see $bare.log" >&2; return 1; }
 		touch "$bare.whole"
 	fi
+	exec {lock}>&-
 	mkdir -p "$2" && cp -a "$bare/." "$2/" && cp /etc/resolv.conf "$2/etc/"
 }
 
