@@ -166,9 +166,12 @@ static const char *body_fault(struct call *c)
 
 static void run(struct call *c, const struct control *control)
 {
+	static const struct json nothing = { .type = JSON_OBJECT };
 	const char *why = body_fault(c);
 	struct json_out o;
 
+	if (c->body.len == 0)
+		c->json = &nothing;
 	if (why != NULL) {
 		refuse(c, 400, why);
 		return;

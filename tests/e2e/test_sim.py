@@ -775,6 +775,13 @@ def test_a_closed_open_call_was_executed(sim):
     assert sim.open20("seq-closed")["errcode"] == 40097, "the number was used"
 
 
+@pytest.mark.parametrize("path", ["scan", "fault", "token", "clock"])
+def test_a_tool_without_a_body_says_what_is_missing(sim, path):
+    status, _, text = sim.raw("POST", "/sim/" + path)
+    assert status == 400 and json.loads(text)["error"]
+    assert sim.raw("GET", "/sim/ledger")[0] == 200, "and it lives"
+
+
 def test_faults_let_pass_then_bite_then_are_over(sim):
     result = sim.scanned10()
     sim.fault(path="getinfo", kind="errcode", errcode=-1, errmsg="system error", count=2, skip=2)
