@@ -102,6 +102,16 @@ static enum err check_length(const struct req *r)
 	return (uint64_t)n == r->body.len ? OK : ERR_REFUSED;
 }
 
+/* Fifteen digits in a row, or more: whatever it is, it is not logged. */
+static bool could_be_id_number(struct str s)
+{
+	size_t digits = 0;
+
+	for (size_t i = 0; i < s.len && digits < 15; i++)
+		digits = s.p[i] >= '0' && s.p[i] <= '9' ? digits + 1 : 0;
+	return digits == 15;
+}
+
 /* The web server's id, if it can stand in a header and a log as it is; or a new one. */
 static void read_id(struct req *r)
 {
@@ -109,7 +119,8 @@ static void read_id(struct req *r)
 	unsigned char bytes[16];
 	char text[2 * sizeof bytes + 1];
 
-	if (given.len > 0 && given.len <= REQ_ID_MAX && str_only(given, ID_CHARS)) {
+	if (given.len > 0 && given.len <= REQ_ID_MAX && str_only(given, ID_CHARS) &&
+	    !could_be_id_number(given)) {
 		r->id = given;
 		return;
 	}
