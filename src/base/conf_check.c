@@ -44,7 +44,8 @@ static bool trusted(const struct stat *st, unsigned flags)
 enum err conf_read_file(const char *path, unsigned flags, char *dst, size_t size, size_t *ret_len)
 {
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | ((flags & CONF_OWN_FILE) != 0 ? O_NOFOLLOW : 0));
+	const int own = (flags & CONF_OWN_FILE) != 0 ? O_NOFOLLOW : 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | own); /* a FIFO would wait */
 
 	if (fd < 0)
 		return errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM;
@@ -76,8 +77,8 @@ bool conf_read_secret(struct conf *c, const struct conf_secret_file *f, char *ds
 			      f->appid, f->what, f->path, size - 1);
 		return false;
 	default:
-		conf_complain(c, 0, "%s: the %s %s cannot be read by this user (uid %d)", f->appid,
-			      f->what, f->path, (int)geteuid());
+		conf_complain(c, 0, "%s: the %s %s is not a file, or cannot be read by this user (uid %d)",
+			      f->appid, f->what, f->path, (int)geteuid());
 		return false;
 	}
 }
@@ -333,7 +334,8 @@ enum err conf_pool_key(const struct conf *c, unsigned char key[CRYPT_KEY_SIZE],
 			 c->key_file, CRYPT_KEY_SIZE);
 	else
 		snprintf(why, sizeof why,
-			 "the key_file %s cannot be read or made by this user (uid %d)",
+			 "the key_file %s is not a file, or cannot be read or made by this user "
+			 "(uid %d)",
 			 c->key_file, (int)geteuid());
 	return err == OK ? ERR_SYNTAX : err;
 }

@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct worker {
@@ -273,6 +274,17 @@ static void finish(struct worker *w)
 	loop_destroy(w->loop);
 }
 
+/* A FIFO or a device in its place would be taken for it. */
+static bool is_file(const char *key, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return true;
+	fprintf(stderr, "benren: %s: %s is there and is not a file: remove it\n", key, path);
+	return false;
+}
+
 /* Is there a folder for it, in which this user may make it? */
 static bool place_fits(const char *key, const char *path)
 {
@@ -302,6 +314,8 @@ int worker_check(const struct conf *conf)
 	fits = place_fits("audit.file", conf->audit.file) && fits;
 	fits = (access(conf->key_file, R_OK) == 0 || place_fits("key_file", conf->key_file)) &&
 	       fits;
+	fits = is_file("segment", conf->segment) && is_file("audit.file", conf->audit.file) &&
+	       is_file("key_file", conf->key_file) && fits;
 	w.loop = loop_create();
 	int status = open_wechat(&w);
 	if (status == EXIT_FINE)

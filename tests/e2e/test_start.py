@@ -6,6 +6,7 @@ import pwd
 import re
 import signal
 import socket
+import stat
 import subprocess
 import time
 
@@ -151,6 +152,23 @@ def test_the_configuration_is_found_by_option_environment_or_beside_the_binary(t
         there.chmod(0o644)
         os.chown(there, 65534, 65534)
         assert "(uid 0, not 65534)" in check().stderr, "nor one of another user"
+
+
+@pytest.mark.parametrize("key", ["key_file", "segment", "audit.file"])
+def test_a_fifo_in_the_place_of_a_file_is_said_and_waits_for_nobody(tmp_path, listening, key):
+    file, conf = conf_file(tmp_path)
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo, 0o600)
+    conf.update({"audit": {"file": str(fifo)}} if key == "audit.file" else {key: str(fifo)})
+    file.write_text(json.dumps(conf))
+    checked = run("check", "-c", str(file))
+    assert checked.returncode == 78 and "%s: %s is there and is not a file" % (key, fifo) in checked.stderr
+    started = subprocess.run([BENREN, "-c", str(file)], env=environment(), stdin=listening[0], capture_output=True,
+                             text=True, timeout=20)
+    assert started.returncode == 78 and str(fifo) in started.stderr, started
+    for name in (conf["segment"], conf["segment"] + ".key"):
+        if os.path.exists(name) and not stat.S_ISFIFO(os.stat(name).st_mode):
+            os.unlink(name)
 
 
 # --- told to stop while it starts ---------------------------------------------------------------------
