@@ -117,7 +117,7 @@ def test_the_new_workers_share_the_load(launcher, load):
         return [pids.count(pid) for pid in launcher.place.workers()]
 
     users.grows(200)
-    where.wait_for(lambda: min(shares()) > 40, lambda: "each has a fifth at least: %s" % shares(), 30, 0.5)
+    where.wait_for(lambda: min(shares()) > 20, lambda: "each has a tenth at least: %s" % shares(), 60, 0.5)
     users.finish()
     assert users.odd == [] and users.broken == 0, users
     users.all_pass()

@@ -169,8 +169,8 @@ def test_the_name_of_a_field_makes_no_second_line(rig):
 
 def test_an_id_that_can_be_written_is_the_one_and_another_is_replaced(rig):
     counted = Counted(rig)
-    good = ["a", "A-b_c.9", "0" * 64]
-    wrong = ["", "0" * 65, "a b", "a\nb", "a\r\nSet-Cookie: x=y", 'a"b', "a,b", "é", "\x1b[31m"]
+    good = ["a", "A-b_c.9", "f" * 64]
+    wrong = ["", "f" * 65, "0" * 64, people.id_number(1), "a b", "a\nb", "a\r\nSet-Cookie: x=y", 'a"b', "a,b", "é", "\x1b[31m"]
     counted.ask(params_for(PARAM20, "session", b"{}", HTTP_X_REQUEST_ID=text) for text in good + wrong)
     assert counted.ids[:len(good)] == good
     assert all(re.fullmatch("[0-9a-f]{32}", one) for one in counted.ids[len(good):])
