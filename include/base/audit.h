@@ -55,7 +55,7 @@ void audit_begin(struct audit *a, struct log_line *l, const char *event);
 /*
  * Appends the line, whole or not at all.  ERR_FULL: no room.  ERR_BUSY: another
  * process has the file's lock and does not give it up, as a stopped one would; that
- * costs 20 ms once, and then nothing for as long as it lasts.
+ * costs 200 ms once, and then nothing for as long as it lasts.
  */
 enum err audit_end(struct audit *a, struct log_line *l) MUST_CHECK;
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	LOCK_BUDGET_MS = 20,    /* some thousand times what appending a line takes */
+	LOCK_BUDGET_MS = 200,   /* for a process that lost its core with the lock; more: it is stopped */
 	IMPATIENT_MS = 1000,    /* for so long after that, no second wait */
 	LOCK_PAUSE_NS = 200000, /* between two tries */
 };

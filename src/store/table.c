@@ -8,7 +8,12 @@
 #include <string.h>
 #include <time.h>
 
-enum { LOCK_BUDGET_MS = 20, LINE = 64 };
+/*
+ * A process that loses its core with a lock in its hands gets it back within some tens of
+ * milliseconds, even on a busy machine.  One that does not is stopped: from then on a shard is
+ * only tried, and waited for again a second later.
+ */
+enum { LOCK_BUDGET_MS = 200, IMPATIENT_MS = 1000, LINE = 64 };
 
 /*
  * Keys fall into shards at random, so a shard holds a Poisson number of them: its mean,
@@ -45,6 +50,7 @@ struct shard {
 	uint64_t owner_died;
 	uint64_t undone;
 	uint64_t moved; /* its values are in another table now, and nothing changes here */
+	_Atomic int64_t impatient_until; /* CLOCK_MONOTONIC, ms; written without the lock */
 	struct journal journal;
 	_Alignas(LINE) struct entry entries[];
 };
@@ -221,17 +227,26 @@ static int repair(const struct table *t, struct shard *sh)
 	return pthread_mutex_consistent(&sh->lock);
 }
 
-static int lock_in_time(pthread_mutex_t *lock)
+static int64_t monotonic_ms(void)
 {
-	struct timespec until;
+	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += LOCK_BUDGET_MS * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_nsec -= 1000000000L;
-		until.tv_sec++;
-	}
-	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static int lock_in_time(struct shard *sh)
+{
+	int64_t now = monotonic_ms(), left = atomic_load(&sh->impatient_until) - now;
+
+	if (left > 0 && left <= IMPATIENT_MS)
+		return ETIMEDOUT;
+	int64_t until = now + LOCK_BUDGET_MS;
+	struct timespec at = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+	int r = pthread_mutex_clocklock(&sh->lock, CLOCK_MONOTONIC, &at);
+	if (r == ETIMEDOUT)
+		atomic_store(&sh->impatient_until, until + IMPATIENT_MS);
+	return r;
 }
 
 /* A stopped owner is not a dead one, so nobody waits for ever. */
@@ -240,7 +255,7 @@ static enum err shard_lock(const struct table *t, struct shard *sh)
 	int r = pthread_mutex_trylock(&sh->lock);
 
 	if (r == EBUSY)
-		r = lock_in_time(&sh->lock);
+		r = lock_in_time(sh);
 	if (r == EOWNERDEAD)
 		r = repair(t, sh);
 	if (r == ETIMEDOUT)

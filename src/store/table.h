@@ -59,8 +59,8 @@ void table_init(const struct table *t);
 
 /*
  * As store_get() and its sisters, at the time `now`.  ERR_BUSY: the shard's lock was
- * not to be had within 20 ms, because its owner is stopped.  ERR_SYSTEM: somebody
- * wrote nonsense into the shard.  ERR_MOVED: see table_carry().
+ * not to be had within 200 ms, because its owner is stopped; for a second after that
+ * it is only tried.  ERR_SYSTEM: the shard holds what cannot be right.  ERR_MOVED: see table_carry().
  */
 enum err table_get(const struct table *t, int64_t now, struct store_op *op) MUST_CHECK;
 enum err table_put(const struct table *t, int64_t now, struct store_op *op) MUST_CHECK;

@@ -24,7 +24,7 @@ GUESSES = figure(10_000_000, 10_000)
 REAL = 200   # sessions and tokens that a guess could hit
 BATCH = 50   # requests in one write
 CONNECTIONS = 4
-BUSY = 503   # on a busy machine, where a lock was not had within its 20 ms
+BUSY = 503   # on a busy machine, where a lock was not had within its 200 ms
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 RIG = {"apps": (PARAM10, PARAM20, LOGIN20), "web": None, "log": {"file": "benren.log"}}

@@ -621,7 +621,7 @@ static void no_acknowledged_value_is_lost_or_torn_however_many_die(void **state)
 
 /* --- all at once ---------------------------------------------------------------- */
 
-/* In a crowd on a small machine a lock may be 20 ms away. */
+/* In a crowd on a small machine a lock may be 200 ms away. */
 static enum err put_at_last(struct store *s, struct store_op *op)
 {
 	while (put(s, op) == ERR_BUSY)
