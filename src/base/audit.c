@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	LOCK_BUDGET_MS = 200,   /* for a process that lost its core with the lock; more: it is stopped */
+	LOCK_BUDGET_MS = 200,   /* a busy machine needs tens of them; more: its owner is stopped */
 	IMPATIENT_MS = 1000,    /* for so long after that, no second wait */
 	LOCK_PAUSE_NS = 200000, /* between two tries */
 };
@@ -24,7 +24,7 @@ struct audit {
 	struct crypt *crypt;
 	bool sandbox;
 	int64_t impatient_until;
-	struct digest mac; /* of the last line that was written */
+	struct digest mac;         /* of the last line that was written */
 	char tail[AUDIT_LINE_MAX]; /* the file's end, as it was read last */
 };
 
